@@ -1,0 +1,6 @@
+"""`python -m scaffolder` is the command `nnscaffold`."""
+
+from scaffolder.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""A new module in a generated repository: its file, its test, its lines in index and manifest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from scaffolder.checkout import template_checkout
+from scaffolder.errors import BadInput
+from scaffolder.journal import Change, apply, exclusive
+from scaffolder.kinds import choose_kind, read_kinds
+from scaffolder.project import ANSWERS_FILE, find_root, read_project
+from scaffolder.render.module import NeedsCopier, Rendered, render_module
+from scaffolder.spec import specify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scaffolder.kinds import Kind
+    from scaffolder.project import Project
+    from scaffolder.spec import ModuleSpec, Role
+
+
+class Addition(NamedTuple):
+    """A module that was added to a repository, or would be.
+
+    Attributes:
+        project: The repository, as it was.
+        module: The module.
+        changes: The files written, in the order in which they were.
+    """
+
+    project: Project
+    module: ModuleSpec
+    changes: list[Change]
+
+
+def add_module(
+    start: Path,
+    name: str,
+    role: Role,
+    *,
+    kind: str | Callable[[list[Kind]], str],
+    dry_run: bool = False,
+) -> Addition:
+    """Add a module to the repository that a folder lies in.
+
+    Args:
+        start: A folder inside the repository.
+        name: The class.
+        role: `layer` or `model`.
+        kind: The kind's name, or a function that chooses it from those there are.
+        dry_run: Work out the changes, and write nothing.
+
+    Raises:
+        BadInput: There is no repository, or the name or kind will not do, or a file is in the way.
+        MachineFailure: A file cannot be written.
+    """
+    root = find_root(start)
+    if dry_run:
+        return _plan(root, name, role, kind)
+    with exclusive(root):
+        addition = _plan(root, name, role, kind)
+        apply(root, addition.changes)
+    return addition
+
+
+def offered_kinds(start: Path) -> list[Kind]:
+    """The kinds that the template of the repository around a folder offers."""
+    return read_kinds(_template(read_project(find_root(start))))
+
+
+def _template(project: Project) -> Path:
+    return template_checkout(project.source, project.version)
+
+
+def _plan(root: Path, name: str, role: Role, kind: str | Callable[[list[Kind]], str]) -> Addition:
+    project = read_project(root)
+    # The name first: nobody should choose a kind for a module that cannot be.
+    module = specify(name, "", role, project.modules)
+    template = _template(project)
+    kinds = read_kinds(template)
+    chosen = kind if isinstance(kind, str) else kind(kinds)
+    module = specify(name, choose_kind(chosen, role, kinds).name, role, project.modules)
+    try:
+        rendered = render_module(template, project, module)
+    except NeedsCopier:
+        from scaffolder.render.repository import render_module_by_copier
+
+        rendered = render_module_by_copier(project, module)
+    return Addition(project, module, _changes(project, module, rendered))
+
+
+def _changes(project: Project, module: ModuleSpec, rendered: Rendered) -> list[Change]:
+    """All changes, in the order in which every prefix of them leaves a package that imports."""
+    changes = []
+    for path, text in sorted(rendered.new.items(), key=lambda new: new[0].parts[0] == "tests"):
+        if os.path.lexists(project.root / path):
+            raise BadInput(
+                "file-exists",
+                f"{project.root / path} exists already, and nothing is overwritten.",
+                "Choose another name, or move the file away.",
+            )
+        changes.append(Change(path, None, text))
+    for path, (without, with_it) in rendered.changed.items():
+        present = _read(project.root / path)
+        after = with_it if present is None else _with_added_lines(present, without, with_it)
+        changes.append(Change(path, present, after))
+    answers = _read(project.root / ANSWERS_FILE) or ""
+    entry = _with_entry(answers, module.to_line())
+    return [*changes, Change(PurePosixPath(ANSWERS_FILE), answers, entry)]
+
+
+def _with_added_lines(present: str, without: str, with_it: str) -> str:
+    """Bring the lines that a module adds to a generated file into that file as it is now."""
+    if present == without:
+        return with_it
+    lines = present.splitlines(keepends=True)
+    generated = with_it.splitlines(keepends=True)
+    known = set(without.splitlines(keepends=True))
+    for number, line in enumerate(generated):
+        if line in known or line in lines:
+            continue
+        # After the nearest line before it that the file still has; at its end if there is none.
+        before = [lines.index(other) for other in generated[:number] if other in lines]
+        place = max(before) + 1 if before else len(lines)
+        if place and not lines[place - 1].endswith("\n"):
+            lines[place - 1] += "\n"
+        lines.insert(place, line)
+    return "".join(lines)
+
+
+def _with_entry(answers: str, line: str) -> str:
+    """Add a module's line at the end of the manifest."""
+    lines = answers.splitlines(keepends=True)
+    start = next((n for n, text in enumerate(lines) if text.startswith("modules:")), None)
+    if start is None:
+        raise BadInput(
+            "answers-invalid", f"{ANSWERS_FILE} has no `modules`.", "Restore it from git."
+        )
+    end = start + 1
+    while end < len(lines) and lines[end].startswith(("- ", "  ", "\n", "#")):
+        end += 1
+    while not lines[end - 1].strip():
+        end -= 1
+    if lines[start].split(":", 1)[1].strip() == "[]":
+        lines[start] = "modules:\n"
+    if not lines[end - 1].endswith("\n"):
+        lines[end - 1] += "\n"
+    lines.insert(end, line)
+    return "".join(lines)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            "file-unreadable", f"{path} cannot be read: {error}.", "Restore it from git."
+        ) from error

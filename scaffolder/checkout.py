@@ -1,0 +1,85 @@
+"""The files of one template version, kept so that the next command finds them without git."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from scaffolder.errors import BadInput, MachineFailure
+from scaffolder.git import ISOLATED, GitFailed, git
+from scaffolder.store import SOURCE, offer, store_folder
+
+_SHORTCUTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as in Copier
+
+
+def template_checkout(source: str, version: str) -> Path:
+    """The folder that holds a template version's files; it must not be written to.
+
+    Args:
+        source: The template's address as a repository records it (`_src_path`).
+        version: The version as a repository records it (`_commit`).
+
+    Raises:
+        BadInput: The template has no such version, or cannot be read at its address.
+        MachineFailure: The folder cannot be written.
+    """
+    key = hashlib.sha256(f"{source}\0{version}".encode("utf-8", "surrogateescape")).hexdigest()
+    folder = store_folder() / "checkouts" / key[:32]
+    if not folder.is_dir():
+        if source == SOURCE:
+            offer()
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _clone(source, version, folder)
+        except OSError as error:
+            raise MachineFailure(
+                "store-not-writable",
+                f"The folder {folder.parent} cannot be written: {error.strerror}.",
+                "Make it writable and free some space, then run the command again.",
+            ) from error
+    return folder
+
+
+def _clone(source: str, version: str, folder: Path) -> None:
+    # Made beside its place and renamed into it: a checkout is there whole or not at all.
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
+        new = Path(scratch, "checkout")
+        try:
+            git("clone", "-q", "--no-checkout", "--", _address(source), str(new))
+            commit = _resolve(version, new)
+            git("checkout", "-q", "--detach", commit, cwd=new, environment=ISOLATED)
+        except GitFailed as error:
+            raise BadInput(
+                "template-unavailable",
+                f"Version {version} of the template {source}, which this repository was made "
+                f"from, cannot be had: {error.stderr.rpartition(chr(10))[2]}.",
+                _way_out(source),
+            ) from error
+        shutil.rmtree(new / ".git")
+        try:
+            new.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # unless another process was faster
+                raise
+
+
+def _resolve(version: str, repository: Path) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+/-]*", version):
+        raise GitFailed((version,), f"'{version}' is no version")
+    return git("rev-parse", "--verify", "-q", f"{version}^{{commit}}", cwd=repository).strip()
+
+
+def _address(source: str) -> str:
+    for shortcut, server in _SHORTCUTS.items():
+        if source.startswith(shortcut):
+            return f"{server}{source.removeprefix(shortcut).strip('/')}.git"
+    return str(Path(source).expanduser()) if source.startswith("~") else source
+
+
+def _way_out(source: str) -> str:
+    if source == SOURCE:
+        return "Upgrade nnscaffold: a newer release carries that version."
+    return "Check `_src_path` and `_commit` in .copier-answers.yml, and that you can reach it."

@@ -1,0 +1,1 @@
+"""The command `nnscaffold`: parse, call, print. One file a command group."""

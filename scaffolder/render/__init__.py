@@ -1,0 +1,1 @@
+"""Rendering: Copier for repositories, Jinja2 alone for one module."""

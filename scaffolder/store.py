@@ -1,0 +1,122 @@
+"""The store: every template version that this machine's user has, in one git bundle.
+
+A repository records `~/.nnscaffold/template.bundle` as its template's address: the same on every
+machine, and Copier reads it without help. Versions are only ever added to it, so that no tool, be
+it older, newer or a checkout in development, takes away what a repository was made from.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaffolder.bundle import Header, import_bundle, read_header, write_bundle
+from scaffolder.errors import MachineFailure
+from scaffolder.git import ISOLATED, GitFailed, git
+from scaffolder.versions import newest_release, next_prerelease
+from scaffolder.working_template import digest, find_working_template, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = "~/.nnscaffold/template.bundle"
+RELEASES = Path(__file__).with_name("template.bundle")
+
+
+def store_folder() -> Path:
+    """The folder in the user's home that holds the store and what is cached of it."""
+    return store_path().parent
+
+
+def store_path() -> Path:
+    """The store's bundle."""
+    return Path(SOURCE).expanduser()
+
+
+def offer() -> str:
+    """Bring the store up to date and return the version that this tool makes repositories from.
+
+    That is the newest release that came with the tool; in a development checkout whose template
+    is none of the releases, it is that template, stored as a pre-release.
+
+    Raises:
+        MachineFailure: The store cannot be written, or the tool carries no template.
+    """
+    carried = read_header(RELEASES)
+    root = find_working_template()
+    working = digest(root) if root else None
+    if working and (tag := carried.tag_of(working)):
+        working = None
+        _add(carried, None, None)
+        return tag
+    _add(carried, root, working)
+    if working and (tag := read_header(store_path()).tag_of(working)):
+        return tag
+    newest = newest_release(carried.tags)
+    if newest is None:
+        raise MachineFailure(
+            "template-missing",
+            f"{RELEASES} holds no template, so this installation is damaged.",
+            "Install nnscaffold again.",
+        )
+    return newest.tag
+
+
+def _add(carried: Header, root: Path | None, working: str | None) -> None:
+    """Add what the store lacks: the carried releases, and the working template if there is one."""
+    if _has_all(carried, working):
+        return
+    folder = store_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            if not _has_all(carried, working):  # another process may have been faster
+                _rebuild(root, working)
+    except (OSError, GitFailed) as error:
+        raise MachineFailure(
+            "store-not-writable",
+            f"The template store {folder} cannot be written: {_reason(error)}.",
+            "Make the folder writable and free some space, then run the command again.",
+        ) from error
+
+
+def _has_all(carried: Header, working: str | None) -> bool:
+    present = read_header(store_path())
+    return present.holds(carried) and (working is None or present.tag_of(working) is not None)
+
+
+def _rebuild(root: Path | None, working: str | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
+        repository = Path(scratch)
+        git("init", "-q", "--bare", "-b", "main", scratch, environment=ISOLATED)
+        # The store first: where two bundles differ on a version, what repositories may already
+        # have been made from stays.
+        for bundle in (store_path(), RELEASES):
+            import_bundle(bundle, repository)
+        tags = set(git("tag", "--list", cwd=repository).split())
+        if newest := newest_release(tags):
+            git("update-ref", "refs/heads/main", f"refs/tags/{newest.tag}", cwd=repository)
+        if root and working and read_header(store_path()).tag_of(working) is None:
+            record(root, repository, next_prerelease(tags))
+        write_bundle(repository, store_path())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock; it goes with the process, however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError | GitFailed) -> str:
+    if isinstance(error, GitFailed):
+        return error.stderr.rpartition("\n")[2]
+    return error.strerror or str(error)
