@@ -1,0 +1,53 @@
+"""Where in the module's own source something happened, past torch's frames and the suite's."""
+
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+_TORCH = str(Path(torch.__file__).parent)
+_SUITE = str(Path(__file__).parent)
+
+
+def is_torch(filename: str) -> bool:
+    """Whether a file belongs to torch itself."""
+    return filename.startswith(_TORCH)
+
+
+def is_foreign(filename: str) -> bool:
+    """Whether a file is torch's or the suite's, so no place that an author could mend."""
+    return is_torch(filename) or filename.startswith((_SUITE, "<"))
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of the author's code that an exception passed."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not is_foreign(frame.filename):
+            return f"{Path(frame.filename).name}:{frame.lineno}"
+    return "forward"
+
+
+def calling_frame(skip: int = 2) -> FrameType | None:
+    """The frame that called torch, past the Python frames of the called function itself."""
+    frame: FrameType | None = sys._getframe(skip)
+    while frame and Path(frame.f_code.co_filename).name in ("overrides.py", "_tensor.py"):
+        frame = frame.f_back
+    return frame
+
+
+def called_by_author() -> str:
+    """`file:line` of the author's line that called torch; nothing if torch called itself."""
+    frame = calling_frame(3)
+    if frame is None or is_torch(frame.f_code.co_filename):
+        return ""
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def author_line() -> str:
+    """`file:line` of the innermost line of the author's code that is running now."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame and is_foreign(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else "forward"

@@ -1,0 +1,83 @@
+"""Checks of functional use: other weights, batches of batches, recomputed activations."""
+
+from operator import itemgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.func import vmap as vectorised
+from torch.utils.checkpoint import checkpoint
+
+from .case import Case
+from .checks import SOUND, Findings, check
+from .findings import NotApplicable, finding
+from .gradients import backpropagate
+from .structure import convert, difference, tensors
+
+
+@check(after=SOUND)
+def functional(case: Case) -> Findings:
+    """`functional_call` with other weights computes what a module with those weights does."""
+    module, changed = case.build(training=False), case.build(training=False)
+    with torch.no_grad():
+        for value in changed.parameters():
+            value.mul_(0.5)
+        expected = case.call(changed, case.inputs())
+        torch.manual_seed(0)
+        actual = functional_call(module, dict(changed.named_parameters()), case.inputs())
+    if text := difference(actual, expected):
+        problem = f"does not follow the weights that it is given: {text}"
+        advice = "Read the parameters in `forward`; keep nothing that is computed from them."
+        yield finding("functional", "functional_call", problem, advice=advice)
+
+
+@check(after=SOUND)
+def vmap(case: Case) -> Findings:
+    """`torch.func.vmap` over a further dimension gives what single calls give, in eval mode."""
+    module = case.build(training=False)
+    batches = [case.inputs(seed=seed) for seed in (0, 1)]
+    given = [[tensor for _, tensor in tensors(batch)] for batch in batches]
+    if not given[0]:
+        raise NotApplicable("no input is a tensor")
+
+    def call(*values: Tensor) -> Any:
+        remaining = iter(values)
+        return module(*(convert(value, lambda _: next(remaining)) for value in batches[0]))
+
+    with torch.no_grad():
+        expected = [case.call(module, batch) for batch in batches]
+        stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
+        together = vectorised(call, randomness="different")(*stacked)
+    for index, one in enumerate(expected):
+        apart = convert(together, itemgetter(index))
+        if text := difference(apart, one, 1e-4):
+            yield finding("vmap", "forward", f"differs under vmap: {text}")
+            return
+
+
+@check(after=SOUND)
+def activation_checkpointing(case: Case) -> Findings:
+    """Recomputed in the backward pass, the output is the same and buffers count once."""
+    plain, recomputed = case.build(), case.build()
+    expected = case.call(plain, case.inputs(gradients=True))
+    backpropagate(expected)
+    torch.manual_seed(0)
+    actual = checkpoint(recomputed, *case.inputs(gradients=True), use_reentrant=False)
+    backpropagate(actual)
+    if text := difference(actual, expected):
+        yield finding("activation_checkpointing", "forward", f"another output: {text}")
+    for name, buffer in recomputed.named_buffers():
+        owner = recomputed.get_submodule(name.rpartition(".")[0])
+        # Torch's own batch norms count twice: a known limit of theirs, not of their user.
+        if type(owner).__module__.startswith("torch.nn."):
+            continue
+        if text := difference(buffer, plain.get_buffer(name)):
+            problem = f"is updated again when the forward is recomputed: {text}"
+            advice = "Update buffers last in `forward`: recomputation stops before that."
+            yield finding("activation_checkpointing", name, problem, advice=advice)
+    theirs = dict(plain.named_parameters())
+    for name, parameter in recomputed.named_parameters():
+        if text := difference([parameter.grad], [theirs[name].grad]):
+            problem = f"its gradient changes when the forward is recomputed: {text}"
+            yield finding("activation_checkpointing", name, problem)
