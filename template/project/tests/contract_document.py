@@ -1,26 +1,17 @@
-"""Reads `docs/module-contract.md`: its rules, its links, and its examples, which it can run."""
+"""Reads `docs/module-contract.md`: its table of rules, its headings, links and examples."""
 
 import ast
-import builtins
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
-import pytest
-
-DOCUMENT = Path(__file__).parents[1] / "docs" / "module-contract.md"
-PREAMBLE = "Reading the examples"  # the section whose block every other block starts from
+DOCUMENT_FILE = Path(__file__).parents[1] / "docs" / "module-contract.md"
 
 _HEADING = re.compile(r"#{1,6} (?P<title>.+)")
 _RULE = re.compile(r"(?P<code>NN\d{3}) (?P<name>[a-z-]+)")
 _VERDICT = re.compile(r"\*\*(Wrong|Right)\*\*")
 _ROW = re.compile(r"\| \[(NN\d{3})\]\(#([a-z0-9-]+)\) \| ([a-z-]+) \| .+ \| (tests|review) \|")
 _LINK = re.compile(r"\]\(#([a-z0-9-]+)\)")
-_EXPECTATION = re.compile(r"  # (?P<verb>raises|warns) (?P<kind>an error|\w+)(?:: (?P<text>.+))?")
 
 
 @dataclass(frozen=True)
@@ -43,13 +34,19 @@ class Example:
     source: str
 
     @property
+    def code(self) -> str:
+        """The rule that the block is about; nothing outside the rules."""
+        rule = _RULE.fullmatch(self.heading)
+        return rule["code"] if rule else ""
+
+    @property
     def label(self) -> str:
         """What a test report calls the block."""
-        return f"{self.heading.split()[0]}-{self.verdict or self.line}"
+        return f"{self.code}-{self.verdict}" if self.code else f"line-{self.line}"
 
     def parse(self) -> ast.Module:
         """Return the block's syntax, with the document's line numbers for any traceback."""
-        tree = ast.parse(self.source, filename=str(DOCUMENT))
+        tree = ast.parse(self.source, filename=str(DOCUMENT_FILE))
         ast.increment_lineno(tree, self.line - 1)
         return tree
 
@@ -74,7 +71,7 @@ class Document:
         [found] = (
             example
             for example in self.examples
-            if example.heading.startswith(code) and example.verdict == verdict
+            if example.code == code and example.verdict == verdict
         )
         return found
 
@@ -83,7 +80,7 @@ def read_document() -> Document:
     """Read the document once, line by line."""
     document = Document()
     verdict = ""
-    lines = enumerate(DOCUMENT.read_text(encoding="utf-8").splitlines(), start=1)
+    lines = enumerate(DOCUMENT_FILE.read_text(encoding="utf-8").splitlines(), start=1)
     for number, line in lines:
         if line == "```python":
             block = list(iter(lambda: next(lines)[1], "```"))
@@ -103,38 +100,3 @@ def read_document() -> Document:
 def anchor(heading: str) -> str:
     """Return the address that code hosts give a heading."""
     return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-
-
-@contextmanager
-def namespace(example: Example, document: Document) -> Iterator[ModuleType]:
-    """Give a fresh module that holds the common imports, importable while the context lasts."""
-    module = ModuleType(f"contract_example_{example.line}")
-    sys.modules[module.__name__] = module  # pickle looks a class up by its module's name
-    try:
-        [common] = (block for block in document.examples if block.heading == PREAMBLE)
-        exec(compile(common.parse(), DOCUMENT, "exec"), module.__dict__)
-        yield module
-    finally:
-        del sys.modules[module.__name__]
-
-
-def run(example: Example, module: ModuleType) -> None:
-    """Execute a block in a module, and hold each statement to what its comment announces."""
-    lines = example.source.splitlines()
-    for statement in example.parse().body:
-        last_line = lines[(statement.end_lineno or statement.lineno) - example.line]
-        with _announced(last_line):
-            code = compile(ast.Module([statement], type_ignores=[]), DOCUMENT, "exec")
-            exec(code, module.__dict__)
-
-
-def _announced(line: str) -> AbstractContextManager[object]:
-    """Return what a statement must do: raise, warn, or (without a comment) neither."""
-    expectation = _EXPECTATION.search(line)
-    if expectation is None:
-        return nullcontext()
-    kind = "Exception" if expectation["kind"] == "an error" else expectation["kind"]
-    text = re.escape(expectation["text"]) if expectation["text"] else None
-    if expectation["verb"] == "warns":
-        return pytest.warns(getattr(builtins, kind), match=text)
-    return pytest.raises(getattr(builtins, kind), match=text)
