@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ def create_project(
     _require_free(path)
     if source is None:
         source, version = SOURCE, version or offer()
+    else:
+        source = _lasting_address(source)
     with _unfinished_folder(path, dry_run) as folder:
         render_repository(
             source,
@@ -99,6 +102,30 @@ def _require_free(path: Path) -> None:
             raise _not_writable(path, error) from error
         if occupied:
             raise BadInput("target-exists", f"{path} is not empty.", "Name a new folder.")
+
+
+def _lasting_address(source: str) -> str:
+    """A template's address as it can be recorded: good from any folder, for anybody.
+
+    Raises:
+        BadInput: It is a plain folder, which has no versions, or it holds a password.
+    """
+    if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", source):
+        raise BadInput(
+            "template-address",
+            "The template's address holds a password, and would be committed with it.",
+            "Leave the password out, and let git's credential helper or an SSH key give it.",
+        )
+    local = Path(source).expanduser()
+    if not local.exists():
+        return source
+    if local.is_dir() and not (local / ".git").exists() and not (local / "HEAD").exists():
+        raise BadInput(
+            "template-address",
+            f"The template {source} is no git repository, so it has no version to update from.",
+            "Make it one: git init, git add, git commit.",
+        )
+    return source if source.startswith("~") else str(local.absolute())
 
 
 @contextmanager
@@ -168,45 +195,48 @@ def _suggestions(path: Path) -> dict[str, str]:
     """Answers that this machine knows better than the template does."""
     suggestions = {"project_name": path.name}
     for answer, setting in (("author_name", "user.name"), ("author_email", "user.email")):
-        try:
-            suggestions[answer] = git("config", "--get", setting).strip()
-        except GitFailed:
-            continue  # git does not know it; the template has a default
+        if known := _from_git("config", "--get", setting):
+            suggestions[answer] = known
     return suggestions
 
 
 def _commit(folder: Path, answers: Mapping[str, Any]) -> None:
     """Make a git repository with one commit, untouched by the user's hooks and signing keys."""
-    settings = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false"]
-    settings += ["-c", "core.fsmonitor=false", "-c", "gc.auto=0"]
-    environment = {}
-    for variable in ("AUTHOR", "COMMITTER"):
-        # Used only where git has no identity of the user's.
-        environment[f"GIT_{variable}_NAME"] = str(answers.get("author_name") or "nnscaffold")
-        environment[f"GIT_{variable}_EMAIL"] = str(
-            answers.get("author_email") or "nnscaffold@localhost"
-        )
+    plain = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "gc.auto=0")
+    message = f"Start from the template at {answers['_commit']}"
     try:
-        branch = "main"
-        try:
-            branch = git("config", "--get", "init.defaultBranch").strip() or branch
-        except GitFailed:
-            pass
+        branch = _from_git("config", "--get", "init.defaultBranch") or "main"
         git("init", "-q", "--template=", "-b", branch, cwd=folder)
-        try:
-            git("var", "GIT_AUTHOR_IDENT", cwd=folder)
-            environment = {}
-        except GitFailed:
-            pass
-        git(*settings, "add", "--all", cwd=folder)
-        message = f"Start from the template at {answers['_commit']}"
-        git(*settings, "commit", "-q", "-m", message, cwd=folder, environment=environment)
+        git(*plain, "add", "--all", cwd=folder)
+        git(*plain, "commit", "-q", "-m", message, cwd=folder, environment=_identity(answers))
     except GitFailed as error:
         raise MachineFailure(
             "git-failed",
             f"Git could not make the first commit: {error.stderr.rpartition(chr(10))[2]}.",
             "Mend git's configuration, or leave the commit out with --no-git.",
         ) from error
+
+
+def _identity(answers: Mapping[str, Any]) -> dict[str, str]:
+    """Who commits: whom git knows, else the repository's author."""
+    if _from_git("config", "--get", "user.name") and _from_git("config", "--get", "user.email"):
+        return {}
+    name = str(answers.get("author_name") or "nnscaffold")
+    email = str(answers.get("author_email") or "nnscaffold@localhost")
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": email,
+    }
+
+
+def _from_git(*arguments: str) -> str:
+    """What git prints; nothing where it has no answer."""
+    try:
+        return git(*arguments).strip()
+    except GitFailed:
+        return ""
 
 
 def _move(folder: Path, path: Path) -> None:

@@ -106,7 +106,7 @@ def closest(word: str, known: Iterable[str]) -> str:
 
 def _proposal(name: str) -> str:
     words = re.findall(r"[A-Za-z0-9]+", name.rpartition(".")[2])
-    proposal = "".join(word[0].upper() + word[1:] for word in words)[:40]
-    if proposal and proposal != name and not reason_against(proposal):
+    proposal = "".join(word[0].upper() + word[1:] for word in words)
+    if name.isascii() and proposal != name and not reason_against(proposal):
         return f"Try '{proposal}'."
     return "Use CapWords, such as 'GatedAttention'."

@@ -65,7 +65,7 @@ def main() -> None:
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 1  # as Typer ends when it meets this first
     except Exception as error:
         failure = _explain(error)
         output.error(failure)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import missing
 
 from scaffolder.errors import BadInput
 
@@ -156,7 +157,8 @@ class _Undefined(jinja2.Undefined):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        if str(self._undefined_name).startswith("_"):
+        is_variable = self._undefined_obj is missing
+        if is_variable and str(self._undefined_name).startswith("_"):
             raise NeedsCopier(f"the variable {self._undefined_name}")
 
 

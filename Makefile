@@ -1,0 +1,51 @@
+# What a contributor types. Each target makes what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Made anew whenever what it is made from changes.
+READY := $(VENV)/.ready
+PIP_OPTIONS ?= --quiet --disable-pip-version-check
+
+.PHONY: help test lint slow demo benchmarks snapshot release clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "==> Making the environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv $(VENV)
+	@echo "==> Installing torch, nnscaffold and what its tests need (a few minutes the first time)"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt torch
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[dev,template]'
+	@touch $@
+
+test: $(READY) lint ## Check and run the fast tests
+	@echo "==> Running the fast tests"
+	@$(BIN)/python -m pytest -m "not slow" -n 2
+
+lint: $(READY) ## Check this project's own code
+	@echo "==> Checking the code"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+slow: $(READY) ## Run the slow tests
+	@echo "==> Running the slow tests"
+	@$(BIN)/python -m pytest -m slow
+
+demo: $(READY) ## Make a repository, add a layer, test it, train it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/demo.sh build/demo
+
+benchmarks: $(READY) ## Measure the figures of the README again
+	@$(BIN)/python benchmarks/run.py
+
+snapshot: $(READY) ## Take over how a generated repository looks now
+	@$(BIN)/python tools/snapshot.py
+
+release: $(READY) ## Record a release: make release VERSION=x.y.z
+	@$(BIN)/python tools/release.py $(VERSION)
+
+clean: ## Remove what these targets made
+	rm -rf $(VENV) build dist

@@ -1,0 +1,239 @@
+"""`nnscaffold new project`: a whole repository, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scaffolder.create import create_project
+from scaffolder.errors import BadInput, MachineFailure
+from scaffolder.git import git
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An empty folder to make repositories in."""
+    place = tmp_path / "place"
+    place.mkdir()
+    return place
+
+
+def test_a_repository_is_made_and_committed(place: Path) -> None:
+    project = create_project(place / "digits", {})
+    assert git("status", "--porcelain", cwd=project.path) == ""
+    assert git("log", "--format=%an %s", cwd=project.path).startswith("Ada Example Start from")
+    tracked = git("ls-files", cwd=project.path).split()
+    assert sorted(project.files) == sorted(tracked)
+    assert entries(place) == ["digits"]
+
+
+def test_the_folder_and_the_user_suggest_the_answers(place: Path) -> None:
+    answers = create_project(place / "my-Vision repo", {}).answers
+    assert answers["project_name"] == "my-Vision repo"
+    assert answers["package"] == "my_vision_repo"
+    assert (answers["author_name"], answers["author_email"]) == ("Ada Example", "ada@example.org")
+
+
+def test_without_an_identity_the_author_commits(place: Path, home: Path) -> None:
+    (home / ".gitconfig").unlink()
+    project = create_project(place / "digits", {"author_name": "Grace"})
+    assert git("log", "--format=%an", cwd=project.path) == "Grace\n"
+
+
+def test_signing_and_hooks_of_the_user_do_not_touch_the_first_commit(
+    place: Path, home: Path
+) -> None:
+    hook = home / "hooks" / "pre-commit"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with (home / ".gitconfig").open("a") as config:
+        config.write(f"[core]\n\thooksPath = {hook.parent}\n[commit]\n\tgpgSign = true\n")
+    create_project(place / "digits", {})
+    assert entries(place) == ["digits"]
+
+
+def test_without_git_there_are_the_files_only(place: Path) -> None:
+    project = create_project(place / "digits", {}, commit=False)
+    assert not (project.path / ".git").exists()
+    assert (project.path / "pyproject.toml").is_file()
+
+
+def test_a_dry_run_shows_the_same_files_and_writes_nothing(place: Path) -> None:
+    shown = create_project(place / "deep" / "digits", {}, dry_run=True)
+    assert entries(place) == []
+    made = create_project(place / "deep" / "digits", {})
+    assert shown.files == made.files
+
+
+def test_an_empty_folder_is_taken(place: Path) -> None:
+    (place / "digits").mkdir()
+    create_project(place / "digits", {})
+    assert (place / "digits" / "pyproject.toml").is_file()
+
+
+def test_missing_folders_above_are_made_and_unmade(place: Path) -> None:
+    with pytest.raises(BadInput):
+        create_project(place / "a" / "b" / "digits", {"package": "torch"})
+    assert entries(place) == []
+    create_project(place / "a" / "b" / "digits", {})
+    assert entries(place / "a" / "b") == ["digits"]
+
+
+def test_a_folder_with_anything_in_it_is_refused(place: Path) -> None:
+    (place / "digits").mkdir()
+    (place / "digits" / ".keep").touch()
+    with pytest.raises(BadInput, match="not empty"):
+        create_project(place / "digits", {})
+    assert entries(place / "digits") == [".keep"]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_what_is_no_folder_is_refused(place: Path, kind: str) -> None:
+    target = place / "digits"
+    target.touch() if kind == "file" else target.symlink_to("nowhere")
+    with pytest.raises(BadInput, match="not a folder"):
+        create_project(target, {})
+    assert entries(place) == ["digits"]
+
+
+def test_a_file_above_the_target_is_refused(place: Path) -> None:
+    (place / "file").touch()
+    with pytest.raises(BadInput) as refused:
+        create_project(place / "file" / "digits", {})
+    assert refused.value.code == "target-not-writable"
+
+
+def test_a_place_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(BadInput) as refused:
+        create_project(Path("/proc/digits"), {})
+    assert refused.value.code == "target-not-writable"
+
+
+def test_the_folder_one_stands_in_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    with pytest.raises(BadInput, match="folder you are in"):
+        create_project(Path(), {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "named"),
+    [
+        ({"package": "torch"}, "answer-invalid", "package"),
+        ({"license": "GPL"}, "answer-invalid", "license"),
+        ({"packge": "digits"}, "answer-unknown", "Did you mean 'package'"),
+        ({"description": "a\x00b"}, "answer-invalid", "description"),
+    ],
+)
+def test_a_refused_answer_is_named_and_nothing_is_written(
+    place: Path, answers: dict[str, str], code: str, named: str
+) -> None:
+    with pytest.raises(BadInput, match=named) as refused:
+        create_project(place / "digits", answers)
+    assert refused.value.code == code
+    assert entries(place) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("/nowhere/at/all", "cannot be used"),
+        ("https://ada:secret@example.org/template.git", "password"),
+    ],
+)
+def test_a_template_that_cannot_be_had_is_named(place: Path, source: str, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence) as refused:
+        create_project(place / "digits", {}, source=source)
+    assert "secret" not in str(refused.value)
+    assert entries(place) == []
+
+
+def test_a_template_in_a_plain_folder_is_refused(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "copier.yml").write_text("{}")
+    with pytest.raises(BadInput, match="no git repository"):
+        create_project(place / "digits", {}, source=str(tmp_path / "plain"))
+
+
+def test_a_template_that_runs_commands_is_refused(place: Path, tmp_path: Path) -> None:
+    team = tmp_path / "team"
+    team.mkdir()
+    (team / "copier.yml").write_text(f"_tasks: ['touch {tmp_path}/ran']\n")
+    git("init", "-q", cwd=team)
+    git("add", "-A", cwd=team)
+    git("commit", "-q", "-m", "x", cwd=team)
+    with pytest.raises(BadInput, match="run commands of its own"):
+        create_project(place / "digits", {}, source=str(team))
+    assert not (tmp_path / "ran").exists()
+    assert entries(place) == []
+
+
+def test_an_unknown_version_is_named(place: Path) -> None:
+    with pytest.raises(BadInput, match="v9"):
+        create_project(place / "digits", {}, version="v9")
+
+
+def test_a_full_disk_leaves_nothing(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(b"x" * 8_300_000)
+    with pytest.raises((MachineFailure, BadInput)) as failed:
+        create_project(small_disk / "digits", {})
+    assert "No space left" in failed.value.message
+    assert entries(small_disk) == ["ballast"]
+
+
+def test_a_kill_at_any_moment_leaves_the_whole_repository_or_none(place: Path) -> None:
+    command = [sys.executable, "-m", "scaffolder", "new", "project", str(place / "digits")]
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    whole = time.monotonic() - started
+    expected = git("ls-files", cwd=place / "digits")
+    rename_away = 0
+    moments = random.Random(0)
+    outcomes = set()
+    for _ in range(12):
+        if (place / "digits").exists():
+            (place / "digits").rename(place.parent / f"whole-{rename_away}")
+            rename_away += 1
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(moments.uniform(0.3, 1.2) * whole)  # the moment of the kill, not a wait for it
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if (place / "digits").exists():
+            assert git("status", "--porcelain", cwd=place / "digits") == ""
+            assert git("ls-files", cwd=place / "digits") == expected
+            outcomes.add("whole")
+        else:
+            outcomes.add("none")
+    if (place / "digits").exists():
+        (place / "digits").rename(place.parent / "last")
+    # What the killed commands left beside the target goes with the next command.
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    assert entries(place) == ["digits"]
+    assert "none" in outcomes
+
+
+def test_the_answers_file_is_plain_for_copier(place: Path) -> None:
+    project = create_project(place / "digits", {})
+    text = (project.path / ".copier-answers.yml").read_text()
+    assert '_src_path: "~/.nnscaffold/template.bundle"' in text
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert lines
+    assert all(json.loads(line.removeprefix("- ")) for line in lines)

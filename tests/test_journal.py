@@ -1,0 +1,173 @@
+"""A change to a repository: all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from scaffolder.errors import BadInput, MachineFailure
+from scaffolder.journal import Change, apply, exclusive
+
+OLD, NEW = "old\n", "new\n"
+CHANGES = [
+    Change(PurePosixPath("src/layers/gate.py"), None, NEW),
+    Change(PurePosixPath("tests/test_gate.py"), None, NEW),
+    Change(PurePosixPath("index.py"), OLD, NEW),
+    Change(PurePosixPath("manifest.yml"), OLD, NEW),
+]
+BEFORE = {"index.py": OLD, "manifest.yml": OLD}
+AFTER = {str(change.path): NEW for change in CHANGES}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    root.mkdir()
+    for name, text in BEFORE.items():
+        (root / name).write_text(text)
+    return root
+
+
+def files(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): path.read_text()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_all_changes_are_written_and_nothing_else_is_left(root: Path) -> None:
+    with exclusive(root):
+        apply(root, CHANGES)
+    assert files(root) == AFTER
+    assert not (root / ".nnscaffold").exists()
+
+
+@pytest.mark.parametrize("obstacle", ["src", "tests"])
+def test_a_change_that_fails_half_way_is_undone(root: Path, obstacle: str) -> None:
+    (root / obstacle).write_text("a file where a folder must be")
+    before = files(root)
+    with exclusive(root), pytest.raises(MachineFailure, match="cannot be written"):
+        apply(root, CHANGES)
+    assert files(root) == before
+    assert not (root / "src" / "layers").exists()
+
+
+def test_a_full_disk_leaves_everything_as_it_was(small_disk: Path) -> None:
+    for name, text in BEFORE.items():
+        (small_disk / name).write_text(text)
+    large = Change(PurePosixPath("large.py"), None, "x" * 10_000_000)
+    with exclusive(small_disk), pytest.raises(MachineFailure, match="No space left"):
+        apply(small_disk, [*CHANGES, large])
+    assert files(small_disk) == BEFORE
+
+
+STEPS = 30  # more than the journal takes for these changes
+# Ends the process without warning at its n-th rename or removal: the journal moves only by these.
+KILLED = """
+    import os, pathlib, sys
+    sys.path.insert(0, {tests!r})
+    from test_journal import CHANGES
+    from scaffolder import journal
+    left = int(sys.argv[2])
+    def counted(method):
+        def call(*arguments, **named):
+            global left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), 9)
+            return method(*arguments, **named)
+        return call
+    for name in ("replace", "mkdir"):
+        setattr(pathlib.Path, name, counted(getattr(pathlib.Path, name)))
+    os.fsync = counted(os.fsync)
+    root = pathlib.Path(sys.argv[1])
+    with journal.exclusive(root):
+        journal.apply(root, CHANGES)
+"""
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_for_the_next_command(
+    root: Path, step: int
+) -> None:
+    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
+    process = subprocess.run([sys.executable, "-c", code, str(root), str(step)], check=False)
+    assert process.returncode in (-9, 0)
+    with exclusive(root):
+        pass
+    assert files(root) in (BEFORE, AFTER)
+    assert not (root / ".nnscaffold").exists()
+
+
+def test_the_kills_above_reach_from_before_the_first_write_to_after_the_last(root: Path) -> None:
+    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
+    outcomes = []
+    for step in (0, STEPS - 1):
+        command = [sys.executable, "-c", code, str(root), str(step)]
+        outcomes.append(subprocess.run(command, check=False).returncode)
+    assert outcomes == [-9, 0]
+
+
+def test_what_was_edited_after_a_kill_is_not_overwritten(root: Path) -> None:
+    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
+    for step in range(STEPS):
+        subprocess.run([sys.executable, "-c", code, str(root), str(step)], check=False)
+        if (root / ".nnscaffold" / "journal.json").exists():
+            break
+        with exclusive(root):
+            pass
+    (root / "index.py").write_text("edited\n")
+    with pytest.raises(BadInput, match="edited since"), exclusive(root):
+        pass
+    assert (root / "index.py").read_text() == "edited\n"
+
+
+def test_a_second_command_waits_for_the_first(root: Path) -> None:
+    code = f"""
+        import pathlib, sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_journal import CHANGES
+        from scaffolder.journal import apply, exclusive
+        print("started", flush=True)
+        with exclusive(pathlib.Path(sys.argv[1])):
+            apply(pathlib.Path(sys.argv[1]), CHANGES)
+    """
+    with exclusive(root):
+        second = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code), str(root)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stdout is not None
+        assert second.stdout.readline() == "started\n"
+        time.sleep(0.3)  # time in which it would write if it did not wait
+        assert files(root) == BEFORE
+    assert second.wait(30) == 0
+    assert files(root) == AFTER
+
+
+def test_line_endings_and_missing_last_newlines_survive_an_undo(root: Path) -> None:
+    (root / "index.py").write_bytes(b"old\r\nlast")
+    (root / "tests").write_text("in the way")
+    changes = [
+        Change(PurePosixPath("index.py"), "old\r\nlast", NEW),
+        Change(PurePosixPath("tests/test_gate.py"), None, NEW),
+    ]
+    with exclusive(root), pytest.raises(MachineFailure):
+        apply(root, changes)
+    assert (root / "index.py").read_bytes() == b"old\r\nlast"
+
+
+def test_a_repository_that_cannot_be_written_is_named(root: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    root.chmod(0o555)
+    with exclusive(root), pytest.raises(MachineFailure, match="Permission denied"):
+        apply(root, CHANGES)
