@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.contract_document import Example, anchor, read_document
+from tests.contract_document import DOCUMENT_FILE, Example, anchor, read_document
 from tests.contract_examples import ExampleContract, namespace, run
 from tests.module_contract import RULES, run_checks
 
@@ -34,6 +34,20 @@ def test_suite_tells_right_from_wrong(code: str) -> None:
         assert [str(finding) for finding in run_checks(right_contract)] == []
         findings = run_checks(wrong_contract)
     assert {finding.code for finding in findings} == {code}, "\n".join(map(str, findings))
+
+
+def test_quoted_failure_is_what_the_suite_says() -> None:
+    example = DOCUMENT.example("NN103", "wrong")
+    with namespace(example, DOCUMENT) as module:
+        first, *_ = run_checks(ExampleContract(example, module))
+    assert str(first) in DOCUMENT_FILE.read_text(encoding="utf-8").splitlines()
+
+
+def test_sample_of_a_test_class_passes() -> None:
+    [sample] = (block for block in DOCUMENT.examples if "class TestLinear" in block.source)
+    with namespace(sample, DOCUMENT) as module:
+        run(sample, module)
+        assert run_checks(module.TestLinear()) == []
 
 
 def test_every_rule_has_a_wrong_and_a_right_example() -> None:
