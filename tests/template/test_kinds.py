@@ -1,0 +1,201 @@
+"""Every kind of module, under the shortest and the longest names, keeps what a kind promises."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Program, Render
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = sorted(path.parent for path in (ROOT / "template" / "kinds").glob("*/kind.yml"))
+PACKAGE = "a_package_of_thirty_characters"
+# Letters that a class may be called; ruff finds I and O too much like digits.
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+class Generated(NamedTuple):
+    """A module of the rendered repository: its kind, its class and its two files."""
+
+    kind: str
+    name: str
+    module: Path
+    test: Path
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """A kind's description of itself."""
+    return dict(yaml.safe_load((folder / "kind.yml").read_text()))
+
+
+def starters() -> list[dict[str, str]]:
+    """The modules of a new repository."""
+    questions = yaml.safe_load((ROOT / "copier.yml").read_text())
+    return list(questions["modules"]["default"])
+
+
+def manifest() -> list[dict[str, str]]:
+    """The starters, and each offered kind under a name of 1 and one of 40 characters."""
+    offered = [folder for folder in FOLDERS if read(folder).get("offered", True)]
+    entries = starters()
+    for letter, folder in zip(LETTERS, offered, strict=False):
+        kind, role = folder.name, read(folder)["role"]
+        long = f"{kind.capitalize()}{'UnderANameOfFortyCharacters' * 2}"[:40]
+        entries += [
+            {"name": letter, "kind": kind, "role": role, "file": f"{letter.lower()}_{kind}"},
+            {"name": long, "kind": kind, "role": role, "file": f"long_{kind}"},
+        ]
+    return entries
+
+
+@pytest.fixture(scope="session")
+def repository(render: Render) -> Path:
+    """A repository that holds every kind."""
+    return render(package=PACKAGE, modules=manifest())
+
+
+@pytest.fixture(scope="session")
+def generated(repository: Path) -> list[Generated]:
+    """The modules of that repository."""
+    return [
+        Generated(
+            entry["kind"],
+            entry["name"],
+            repository / "src" / PACKAGE / f"{entry['role']}s" / f"{entry['file']}.py",
+            repository / "tests" / f"{entry['role']}s" / f"test_{entry['file']}.py",
+        )
+        for entry in manifest()
+    ]
+
+
+def test_the_names_are_the_shortest_and_the_longest_allowed() -> None:
+    lengths = {len(entry["name"]) for entry in manifest()[len(starters()) :]}
+    assert lengths == {1, 40}
+    assert len(PACKAGE) == 30
+
+
+def test_every_kind_is_rendered() -> None:
+    assert {entry["kind"] for entry in manifest()} == {folder.name for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_kind_is_three_files_and_describes_itself(folder: Path) -> None:
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"kind.yml", "module.py.jinja", "test.py.jinja"}
+    described = read(folder)
+    assert described.keys() - {"offered"} == {"role", "description", "shows"}
+    assert described["role"] in ("layer", "model")
+    assert described.get("offered", True) in (True, False)
+    for line in (described["description"], described["shows"]):
+        assert re.fullmatch(r"[A-Z].{10,90}[^.\s]", line)
+
+
+def test_a_module_is_one_class_that_fits_on_two_screens(generated: list[Generated]) -> None:
+    for module in generated:
+        text = module.module.read_text()
+        definitions = [
+            node.name
+            for node in ast.parse(text).body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        ]
+        assert definitions == [module.name], module.kind
+        assert 30 <= len(text.splitlines()) <= 150, module.kind
+
+
+def test_a_test_file_is_one_contract_and_short(generated: list[Generated]) -> None:
+    for module in generated:
+        text = module.test.read_text()
+        classes = [node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+        assert classes == [f"Test{module.name}"], module.kind
+        assert len(text.splitlines()) <= 150, module.kind
+
+
+def test_files_end_in_one_newline(generated: list[Generated]) -> None:
+    for module in generated:
+        for path in (module.module, module.test):
+            assert re.search(r"[^\n]\n\Z", path.read_text()), path
+
+
+def test_a_module_needs_torch_alone(generated: list[Generated]) -> None:
+    for module in generated:
+        names = {name.partition(".")[0] for name, _ in imports(module.module)}
+        allowed = {"torch", "math", "typing", "collections"}
+        # The starter's model is made of the repository's own layers: that is what it shows.
+        assert names <= allowed | ({PACKAGE} if module.kind == "digits" else set()), module.kind
+
+
+def test_no_name_that_a_user_may_choose_is_taken(generated: list[Generated]) -> None:
+    layers = {entry["name"] for entry in starters()}
+    for module in generated:
+        for path in (module.module, module.test):
+            classes = {alias for _, alias in imports(path) if alias[0].isupper()} - {module.name}
+            allowed = {"Tensor", "ModuleContract"}
+            assert classes <= allowed | (layers if module.kind == "digits" else set()), path
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """The imports of a file, each as the module that it comes from and the name that it binds."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, alias.asname or alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.asname or alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "--no-cache"),
+        ("ruff", "format", "--check", "--no-cache"),
+        ("mypy",),
+        ("pytest", "-q", "--doctest-modules", "src"),
+        ("pytest", "-q", "-m", "not slow", "tests/layers", "tests/models"),
+        pytest.param(
+            ("pytest", "-q", "-m", "slow", "tests/layers", "tests/models"),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_repository_of_all_kinds_passes(
+    repository: Path,
+    program: Program,
+    command: tuple[str, ...],
+) -> None:
+    program(repository, *command)
+
+
+def test_no_kind_opts_out_of_a_check(generated: list[Generated]) -> None:
+    for module in generated:
+        assert "opt_out" not in module.test.read_text(), module.kind
+
+
+def test_a_blank_layer_turns_green_when_its_mark_is_deleted(
+    repository: Path,
+    generated: list[Generated],
+    program: Program,
+    tmp_path: Path,
+) -> None:
+    blank = next(module for module in generated if module.kind == "blank")
+    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
+    module, test = (copy / path.relative_to(repository) for path in (blank.module, blank.test))
+    body = re.sub(r"raise NotImplementedError\(.*\)", "return x * self.weight", module.read_text())
+    module.write_text(body)
+    relative = str(test.relative_to(copy))
+    with pytest.raises(AssertionError, match="XPASS"):
+        program(copy, "pytest", "-q", relative)
+    marked = r"    # Delete these two lines .*\n    forward_marks = .*\n\n"
+    text, deleted = re.subn(marked, "", test.read_text())
+    assert deleted == 1
+    test.write_text(text)
+    assert "xfailed" not in program(copy, "pytest", "-q", relative)
+    program(copy, "ruff", "check", "--no-cache", relative)
