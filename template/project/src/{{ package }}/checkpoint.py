@@ -12,8 +12,9 @@ from .config import TrainConfig
 from .config_file import config_from_values, config_to_values
 from .errors import InputError
 from .files import write_atomically
+from .interrupts import interrupts_held
 
-# Raised when the form of a checkpoint changes, so that an old one is refused with a clear word.
+# Count it up when the form of a checkpoint changes: an old one is then refused in plain words.
 FORMAT = 1
 
 
@@ -44,7 +45,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     }
     values["config"] = config_to_values(checkpoint.config)
     values["format"] = FORMAT
-    write_atomically(path, lambda file: torch.save(values, file))
+    with interrupts_held():
+        write_atomically(path, lambda file: torch.save(values, file))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -63,7 +63,7 @@ class ModelConfig:
 class OptimizerConfig:
     """How AdamW changes the weights."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     """Learning rate after the warm-up."""
 
     weight_decay: float = 0.05
