@@ -91,6 +91,8 @@ class Case:
             prepared = tensor.detach().clone()
             if dtype is not None and prepared.is_floating_point():
                 prepared = prepared.to(dtype)
+            elif dtype is torch.float64 and prepared.is_complex():
+                prepared = prepared.to(torch.complex128)
             if gradients and (prepared.is_floating_point() or prepared.is_complex()):
                 prepared.requires_grad_()
             return prepared

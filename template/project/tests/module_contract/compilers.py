@@ -43,7 +43,7 @@ def export(case: Case) -> Findings:
         return {} if axis is None else {axis: torch.export.Dim.DYNAMIC}
 
     inputs = case.inputs(3)
-    dynamic_shapes = tuple(convert(value, dynamic) for value in inputs)
+    dynamic_shapes = tuple(convert(value, dynamic, lambda _: None) for value in inputs)
     if not any(True for _ in tensors(inputs)):
         raise NotApplicable("no input is a tensor")
     try:

@@ -30,16 +30,25 @@ INCONCLUSIVE = (
 
 
 @check(after=RUNS)
+def host_fetches(case: Case) -> Findings:
+    """`forward` fetches no value to the host, which a GPU would have to wait for."""
+    found: dict[str, Finding] = {}
+    for training in (True, False):
+        for one in watched_forward(case, training).host_fetches("host_fetches"):
+            found.setdefault(one.path, one)
+    yield from found.values()
+
+
+@check(after=(*RUNS, "host_fetches"))
 def devices(case: Case) -> Findings:
-    """`forward` computes on its inputs' device, names no other and fetches nothing to the host."""
+    """`forward` computes on its inputs' device and names no other."""
     found: dict[str, Finding] = {}
     undecided = ""
     for training in (True, False):
-        module = case.build(training=training)
-        for one in watched_forward(case, module):
+        for one in watched_forward(case, training).literals("devices"):
             found.setdefault(one.path, one)
         try:
-            for one in misplaced(case, module, fetches=bool(found)):
+            for one in misplaced(case, case.build(training=training)):
                 found.setdefault(one.path, one)
         except NotApplicable as reason:
             undecided = str(reason)
@@ -48,15 +57,15 @@ def devices(case: Case) -> Findings:
     yield from found.values()
 
 
-def watched_forward(case: Case, module: nn.Module) -> list[Finding]:
+def watched_forward(case: Case, training: bool) -> DeviceWatch:
     """What an ordinary forward names and fetches, line by line."""
-    inputs = case.inputs()
+    module, inputs = case.build(training=training), case.inputs()
     with DeviceWatch() as watch, torch.no_grad():
         case.call(module, inputs)
-    return [*watch.literals("devices"), *watch.host_fetches("devices")]
+    return watch
 
 
-def misplaced(case: Case, module: nn.Module, *, fetches: bool) -> list[Finding]:
+def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     """What keeps a module whose state and inputs are on another device from running there."""
     # Moved before the fake mode starts: inside it, `.to("meta")` fails on good modules too.
     state = {
@@ -70,23 +79,23 @@ def misplaced(case: Case, module: nn.Module, *, fetches: bool) -> list[Finding]:
         with torch.no_grad(), fake, watch:
             output = functional_call(module, state, inputs)
         stray = [path for path, tensor in tensors(output, "output") if tensor.device.type != "meta"]
-        problem = f"{stray[0]} is left on {'another device'}" if stray else ""
+        problem = f"{stray[0]} is left on another device" if stray else watch.split
     except INCONCLUSIVE as error:
         raise NotApplicable(f"depends on values ({type(error).__name__})") from None
     except Exception as error:
         problem = " ".join(str(error).split())
         if "device" not in problem or "autocast" in problem:
             raise NotApplicable(f"inconclusive without a device: {problem}") from None
-    return list(culprits(watch, problem, fetches=fetches)) if problem else []
+    return list(culprits(watch, problem)) if problem else []
 
 
-def culprits(watch: DeviceWatch, problem: str, *, fetches: bool) -> Findings:
+def culprits(watch: DeviceWatch, problem: str) -> Findings:
     """The lines behind a tensor on the wrong device, the most certain kind of them first."""
-    literals = list(watch.literals("devices"))
-    yield from literals
+    named = [*watch.literals("devices"), *watch.host_fetches("devices")]
+    yield from named
     for place, text in watch.created.items():
         yield finding("devices", place, text, "NN302")
-    if literals or watch.created or fetches:
+    if named or watch.created:
         return
     for place, text in watch.foreign.items():
         yield finding("devices", place, text, "NN201")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .case import Case, is_lazy
-from .checks import SOUND, Findings, check
+from .checks import BUILT, Findings, check
 from .findings import NotApplicable, finding
 from .isolation import uninitialised_memory_marked
 from .walk import submodules
@@ -22,7 +22,7 @@ def initialisation(case: Case) -> Findings:
             yield finding("initialisation", name, "nothing writes its initial values", "NN108")
 
 
-@check(after=SOUND, calls_forward=False)
+@check(after=BUILT, calls_forward=False)
 def meta_initialisation(case: Case) -> Findings:
     """Built on the meta device, `to_empty` and `reset_parameters()` give a whole module."""
     module = case.raw_build(device="meta")

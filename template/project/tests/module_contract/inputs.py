@@ -48,7 +48,7 @@ def alone(case: Case, *, training: bool) -> Findings:
         yield finding(name, where, problem, advice="Keep the batch dimension whatever its size.")
 
 
-@check(after=SOUND)
+@check(after=(*SOUND, "single_sample"))
 def empty_batch(case: Case) -> Findings:
     """A batch of none gives an output with none."""
     case.require_batch()
@@ -61,22 +61,34 @@ def empty_batch(case: Case) -> Findings:
         yield finding("empty_batch", "forward", problem)
 
 
-@check(after=SOUND)
+@check(after=(*SOUND, "single_sample"))
 def batch_invariance(case: Case) -> Findings:
     """In eval mode a sample's output does not depend on its neighbours in the batch."""
     case.require_batch()
     axes, output_axes = case.input_axes(), case.output_axes()
+    batched = [index for index, axis in enumerate(output_axes) if axis is not None]
     module = case.build(training=False)
     inputs = case.inputs()
     with torch.no_grad():
         together = case.call(module, inputs)
         for index in range(3):
-            apart = case.call(module, sample(inputs, axes, index))
-            if text := difference(apart, sample(together, output_axes, index), 1e-4):
+            apart = flat(case.call(module, sample(inputs, axes, index)))
+            expected = flat(sample(together, output_axes, index))
+            # What has no batch dimension, such as a mean loss, is of the whole batch by nature.
+            if text := difference(
+                [apart[position] for position in batched],
+                [expected[position] for position in batched],
+                1e-4,
+            ):
                 problem = f"sample {index} computed alone: {text}"
                 advice = "Do not mix samples in eval mode."
                 yield finding("batch_invariance", "forward", problem, advice=advice)
                 return
+
+
+def flat(tree: object) -> list[Tensor]:
+    """The tensors in an output, in order."""
+    return [tensor for _, tensor in tensors(tree)]
 
 
 def sample(tree: object, axes: list[int | None], index: int) -> tuple[object, ...]:

@@ -40,10 +40,12 @@ def representation(case: Case) -> Findings:
 
 
 def expected_lines(module: nn.Module) -> int:
-    """One line for a module without children, else one a child and the two brackets."""
+    """One line for a module alone; with children one each, its own, and the two brackets."""
     children = list(module._modules.values())
-    inner = sum(1 if child is None else expected_lines(child) for child in children)
-    return inner + 2 if children else 1
+    if not children:
+        return 1
+    own = 1 if module.extra_repr() else 0
+    return 2 + own + sum(1 if child is None else expected_lines(child) for child in children)
 
 
 @contextmanager

@@ -8,6 +8,10 @@ from types import FrameType
 import torch
 
 _TORCH = str(Path(torch.__file__).parent)
+# Torch's files that only pass on what their caller asked for, such as `module.to("cuda")`.
+_PASSED_ON = {
+    str(Path(_TORCH, name)) for name in ("overrides.py", "_tensor.py", "nn/modules/module.py")
+}
 _SUITE = str(Path(__file__).parent)
 
 
@@ -29,17 +33,11 @@ def place_of(error: BaseException) -> str:
     return "forward"
 
 
-def calling_frame(skip: int = 2) -> FrameType | None:
-    """The frame that called torch, past the Python frames of the called function itself."""
-    frame: FrameType | None = sys._getframe(skip)
-    while frame and Path(frame.f_code.co_filename).name in ("overrides.py", "_tensor.py"):
-        frame = frame.f_back
-    return frame
-
-
 def called_by_author() -> str:
     """`file:line` of the author's line that called torch; nothing if torch called itself."""
-    frame = calling_frame(3)
+    frame: FrameType | None = sys._getframe(2)
+    while frame and frame.f_code.co_filename in _PASSED_ON:
+        frame = frame.f_back
     if frame is None or is_torch(frame.f_code.co_filename):
         return ""
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

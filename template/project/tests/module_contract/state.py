@@ -13,7 +13,7 @@ from .checks import BUILT, SOUND, Findings, check
 from .findings import NotApplicable, finding
 from .isolation import seed_everything
 from .structure import difference
-from .walk import join, submodules
+from .walk import join, parts, submodules
 
 
 def other(case: Case) -> nn.Module:
@@ -74,16 +74,23 @@ def pickling(case: Case) -> Findings:
 
 def unpicklable(module: nn.Module) -> list[tuple[str, str]]:
     """The attributes that stand in the way."""
-    found = []
-    for path, part in submodules(module):
-        for name, value in vars(part).items():
-            if name in ("_modules", "_parameters", "_buffers"):
-                continue
-            try:
-                pickle.dumps(value)
-            except Exception as error:
-                found.append((join(path, name), f"cannot be pickled: {error}"))
-    return found
+    return [
+        culprit
+        for path, part in submodules(module)
+        for name, value in vars(part).items()
+        if name not in ("_modules", "_parameters", "_buffers")
+        for culprit in refused(join(path, name), value)
+    ]
+
+
+def refused(path: str, value: object) -> list[tuple[str, str]]:
+    """The innermost values that pickle refuses."""
+    try:
+        pickle.dumps(value)
+    except Exception as error:
+        inner = [culprit for where, part in parts(path, value) for culprit in refused(where, part)]
+        return inner or [(path, f"cannot be pickled: {error}")]
+    return []
 
 
 @check(after=(*BUILT, "pickling"), calls_forward=False)

@@ -35,22 +35,25 @@ def differentiable(tree: object) -> list[Tensor]:
     return [value for _, value in tensors(tree) if value.requires_grad]
 
 
-def convert(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same structure with every tensor changed."""
+def convert(
+    tree: Any,
+    change: Callable[[Tensor], object],
+    plain: Callable[[Any], object] = lambda value: value,
+) -> Any:
+    """The same structure with every tensor changed, and every other value by `plain`."""
     if isinstance(tree, Tensor):
         return change(tree)
     if isinstance(tree, Mapping):
-        changed = {key: convert(value, change) for key, value in tree.items()}
+        changed = {key: convert(value, change, plain) for key, value in tree.items()}
         return changed if type(tree) is dict else type(tree)(**changed)
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(convert(value, change) for value in tree))
     if isinstance(tree, tuple | list):
-        return type(tree)(convert(value, change) for value in tree)
+        items = [convert(value, change, plain) for value in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         names = [field.name for field in dataclasses.fields(tree) if field.init]
-        changed = {name: convert(getattr(tree, name), change) for name in names}
+        changed = {name: convert(getattr(tree, name), change, plain) for name in names}
         return dataclasses.replace(tree, **changed)
-    return tree
+    return plain(tree)
 
 
 def shapes(tree: object) -> object:
@@ -89,8 +92,8 @@ def difference(actual: object, expected: object, tolerance: float | None = None)
         if isinstance(one, Tensor) and isinstance(other, Tensor):
             try:
                 torch.testing.assert_close(
-                    one.detach(),
-                    other.detach(),
+                    one.detach().to_dense(),
+                    other.detach().to_dense(),
                     rtol=tolerance,
                     atol=tolerance,
                     equal_nan=True,

@@ -93,7 +93,7 @@ def as_test(check: Check) -> Callable[[ModuleContract, pytest.FixtureRequest], N
     def test(self: ModuleContract, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
         if reason := self.opt_out.get(check.name):
-            pytest.skip(f"opted out of {check.name}: {reason}")
+            pytest.skip(f"{type(self).__name__} opts out of {check.name}: {reason}")
         stash = request.node.parent.stash
         case = stash.setdefault(_CASE, Case(self))
         outcome = outcome_of(case, check.name)

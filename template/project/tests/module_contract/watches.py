@@ -14,7 +14,7 @@ from .source import author_line, called_by_author
 from .structure import tensors
 
 HOST_FETCHES = frozenset(
-    {"item", "cpu", "numpy", "tolist", "__array__", "__float__", "__int__", "__index__"}
+    {"item", "cpu", "numpy", "tolist", "__array__", "__float__", "__int__", "__index__", "__bool__"}
 )
 FACTORIES = frozenset(
     {
@@ -40,7 +40,9 @@ class DeviceWatch(TorchFunctionMode):
         self.created: dict[str, str] = {}
         self.foreign: dict[str, str] = {}
         self.squeezed: dict[str, tuple[int, ...]] = {}
-        self.known: set[int] = set()
+        self.split = ""
+        # Kept alive, so that no later tensor takes over an identity.
+        self.known: dict[int, Tensor] = {}
 
     def __torch_function__(
         self,
@@ -56,12 +58,23 @@ class DeviceWatch(TorchFunctionMode):
         if name == "_pack_padded_sequence":
             # Its lengths live on the CPU by torch's own rule.
             self.fetched_lengths.clear()
+        if name in ("embedding", "embedding_bag"):
+            self.note_lookup(args, kwargs)
         if place:
+            self.note_foreign(name, place, args, kwargs)
             self.note_request(name, place, args, kwargs)
         result = func(*args, **kwargs)
         if place:
-            self.note_result(name, place, args, kwargs, result)
+            self.note_result(name, place, kwargs, result)
         return result
+
+    def note_foreign(self, name: str, place: str, args: Any, kwargs: Any) -> None:
+        """Note tensors on another device that no watched call made."""
+        for _, tensor in tensors((args, kwargs)):
+            if tensor.device.type != self.home and tensor.dim() and id(tensor) not in self.known:
+                problem = f"`{name}` meets a tensor of shape {tuple(tensor.shape)} "
+                note = f"{problem}that is no input, parameter or buffer"
+                self.foreign.setdefault(place, note)
 
     def note_request(self, name: str, place: str, args: Any, kwargs: Any) -> None:
         """Note devices named in the call, and values fetched to the host."""
@@ -70,15 +83,22 @@ class DeviceWatch(TorchFunctionMode):
             devices.extend(args[1:2])
         if name in ("cuda", "xpu"):
             devices.append(name)
-        for device in filter(None, map(device_type, devices)):
-            if device == "cpu" and name == "to":
+        for named in devices:
+            device = device_type(named)
+            # On the CPU itself only a literal tells `.to("cpu")` from `.to(x.device)`.
+            if device == "cpu" and name == "to" and (isinstance(named, str) or self.home != "cpu"):
                 self.note_fetch("to('cpu')", place, args)
-            elif device != self.home:
+            elif device and device != self.home:
                 self.named.setdefault(place, f"`{name}` names the device {device!r}")
         if name in HOST_FETCHES:
             self.note_fetch(name, place, args)
         if name == "squeeze" and len(args) == 1 and "dim" not in kwargs:
             self.squeezed.setdefault(place, tuple(args[0].shape))
+
+    def note_lookup(self, args: Any, kwargs: Any) -> None:
+        """Note indices and table on two devices, which fake tensors let pass."""
+        if len(found := {tensor.device.type for _, tensor in tensors((args, kwargs))}) > 1:
+            self.split = f"an embedding meets tensors on {' and '.join(sorted(found))}"
 
     def note_fetch(self, name: str, place: str, args: Any) -> None:
         """Note a value fetched to the host; lengths apart, for they may turn out legal."""
@@ -88,17 +108,10 @@ class DeviceWatch(TorchFunctionMode):
         call = f".{name}" if "(" in name else f".{name}()"
         notes.setdefault(place, f"`{call}` fetches a tensor of shape {tuple(tensor.shape)}")
 
-    def note_result(self, name: str, place: str, args: Any, kwargs: Any, result: Any) -> None:
-        """Note what a factory left on another device, and tensors from outside the module."""
-        for _, tensor in tensors((args, kwargs)):
-            if tensor.device.type != self.home and tensor.dim() and id(tensor) not in self.known:
-                self.foreign.setdefault(
-                    place,
-                    f"`{name}` meets a tensor of shape {tuple(tensor.shape)} "
-                    "that is no input, parameter or buffer",
-                )
+    def note_result(self, name: str, place: str, kwargs: Any, result: Any) -> None:
+        """Note what a factory left on another device."""
         for _, tensor in tensors(result):
-            self.known.add(id(tensor))
+            self.known[id(tensor)] = tensor
             away = tensor.device.type != self.home and tensor.dim()
             if name in FACTORIES and away and kwargs.get("device") is None:
                 problem = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)} "

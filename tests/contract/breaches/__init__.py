@@ -1,0 +1,43 @@
+"""Modules that break one rule each, by the rule that they break."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from module_contract.case import Contract
+from stated import Inputs, Shape, rows, same_rows, stated
+from torch import nn
+
+Kind = TypeVar("Kind", bound=type[nn.Module])
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A module, the rules that it breaks and where the suite must say so."""
+
+    kind: type[nn.Module]
+    codes: tuple[str, ...]
+    path: str
+    contract: Contract
+
+    @property
+    def name(self) -> str:
+        return f"{'+'.join(self.codes)}-{self.kind.__name__}"
+
+
+BREACHES: list[Breach] = []
+
+
+def breaks(
+    *codes: str,
+    at: str = "",
+    inputs: Inputs = rows,
+    shape: Shape = same_rows,
+) -> Callable[[Kind], Kind]:
+    """Enter a class as one that breaks these rules, at a path that contains `at`."""
+
+    def enter(kind: Kind) -> Kind:
+        BREACHES.append(Breach(kind, codes, at, stated(kind, inputs, shape)))
+        return kind
+
+    return enter
