@@ -10,7 +10,8 @@ import typer
 
 from scaffolder import __version__
 from scaffolder.cli.kinds import show_kinds
-from scaffolder.cli.new import new
+from scaffolder.cli.new_module import new_layer, new_model
+from scaffolder.cli.new_project import new_project
 from scaffolder.cli.output import Output
 from scaffolder.errors import BadInput, MachineFailure, ScaffoldError
 
@@ -26,7 +27,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(new)
+new = typer.Typer(help="Make a repository, or a module in one.", no_args_is_help=True)
+new.command("project")(new_project)
+new.command("layer")(new_layer)
+new.command("model")(new_model)
+app.add_typer(new, name="new")
 app.command("kinds")(show_kinds)
 
 

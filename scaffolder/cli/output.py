@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -85,15 +85,15 @@ class Output(NamedTuple):
             _write(sys.stderr, f"{label} {error.message} {error.way_out}")
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[None]:
+    def progress(self, text: str, *, shown: bool) -> Iterator[None]:
         """Show on a terminal that something is under way."""
-        shown = nullcontext()
-        if not (self.as_json or self.quiet) and sys.stderr.isatty():
-            from rich.console import Console
+        if not shown or self.as_json or self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
 
-            console = Console(stderr=True, no_color=self._without_colour(sys.stderr))
-            shown = console.status(text)  # type: ignore[assignment]
-        with shown:
+        console = Console(stderr=True, no_color=self._without_colour(sys.stderr))
+        with console.status(text):
             yield
 
     def _styled(self, text: str, style: str, stream: Any) -> str:
@@ -103,6 +103,12 @@ class Output(NamedTuple):
 
     def _without_colour(self, stream: Any) -> bool:
         return self.plain or bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+
+
+def may_ask(output: Output) -> bool:
+    """Whether there is a person on a terminal who expects questions."""
+    for_people = not (output.as_json or output.quiet)
+    return for_people and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _print_json(document: Mapping[str, Any]) -> None:
