@@ -39,10 +39,12 @@ def main() -> None:
         _write_version(version)
         _write_changelog(version, notes)
         _record_template(version)
-        git("commit", "-q", "-a", "-m", f"Release {version.tag}", cwd=ROOT)
+        git("add", "--all", cwd=ROOT)
+        git("commit", "-q", "-m", f"Release {version.tag}", cwd=ROOT)
         git("tag", "-a", version.tag, "-m", f"nnscaffold {version.tag}", cwd=ROOT)
     except BaseException:
-        # Nothing but this release was in the work tree: it was clean.
+        # Nothing but this release is in the work tree: it was clean.
+        git("add", "--all", cwd=ROOT)
         git("reset", "-q", "--hard", cwd=ROOT)
         raise
     print(

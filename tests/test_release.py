@@ -1,0 +1,137 @@
+"""`make release`: a version, its changelog and its template, recorded together or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scaffolder.bundle import read_header
+from scaffolder.git import ISOLATED, git
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSING = "def test_template() -> None:\n    assert True\n"
+FAILING = "def test_template() -> None:\n    raise AssertionError\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of this project as it stands, whose template's tests take no time."""
+    checkout = tmp_path / "checkout"
+    for name in ("scaffolder", "template", "tools"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
+    for name in ("copier.yml", "pyproject.toml"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- A thing.\n")
+    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
+    (checkout / "tests" / "template").mkdir(parents=True)
+    (checkout / "tests" / "template" / "test_template.py").write_text(PASSING)
+    git("init", "-q", "-b", "main", cwd=checkout)
+    commit(checkout)
+    return checkout
+
+
+def commit(checkout: Path) -> None:
+    git("add", "-A", cwd=checkout)
+    git("commit", "-q", "-m", "work", cwd=checkout)
+
+
+def release(checkout: Path, version: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "tools/release.py", version],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_release_records_version_changelog_template_and_tag(
+    checkout: Path, tmp_path: Path
+) -> None:
+    before = read_header(checkout / "scaffolder" / "template.bundle").tags
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 0, result.stderr
+    assert '__version__ = "90.0.0"' in (checkout / "scaffolder" / "__init__.py").read_text()
+    log = (checkout / "CHANGELOG.md").read_text()
+    assert "## Unreleased\n\n## 90.0.0 (" in log
+    assert log.endswith(")\n\n- A thing.\n")
+    assert git("status", "--porcelain", cwd=checkout) == ""
+    assert git("describe", "--exact-match", cwd=checkout).strip() == "v90.0.0"
+    bundle = checkout / "scaffolder" / "template.bundle"
+    assert read_header(bundle).tags.keys() == {*before, "v90.0.0"}
+    git("clone", "-q", str(bundle), str(tmp_path / "history"), environment=ISOLATED)
+    assert (tmp_path / "history" / "copier.yml").read_bytes() == (
+        checkout / "copier.yml"
+    ).read_bytes()
+
+
+def test_the_next_release_keeps_the_history(checkout: Path) -> None:
+    assert release(checkout, "90.0.0").returncode == 0
+    first = read_header(checkout / "scaffolder" / "template.bundle").tags["v90.0.0"]
+    text = (checkout / "CHANGELOG.md").read_text()
+    (checkout / "CHANGELOG.md").write_text(
+        text.replace("## Unreleased\n", "## Unreleased\n\n- B.\n")
+    )
+    (checkout / "template" / "project" / "NEW").write_text("new\n")
+    commit(checkout)
+    assert release(checkout, "90.1.0").returncode == 0
+    tags = read_header(checkout / "scaffolder" / "template.bundle").tags
+    assert tags["v90.0.0"] == first
+    assert "v90.1.0" in tags
+    log = (checkout / "CHANGELOG.md").read_text()
+    assert log.index("90.1.0") < log.index("- B.") < log.index("90.0.0") < log.index("- A thing.")
+
+
+@pytest.mark.parametrize("version", ["90", "90.0", "v90.0.0", "90.0.0rc1", "", "90.0.0.dev1"])
+def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
+    assert "is no version" in release(checkout, version).stderr
+
+
+def test_a_version_that_exists_or_is_older_is_refused(checkout: Path) -> None:
+    assert release(checkout, "90.0.0").returncode == 0
+    assert "released already" in release(checkout, "90.0.0").stderr
+    assert "older than v90.0.0" in release(checkout, "89.0.0").stderr
+
+
+def test_a_tag_that_exists_is_refused(checkout: Path) -> None:
+    git("tag", "v90.0.0", cwd=checkout)
+    assert "released already" in release(checkout, "90.0.0").stderr
+
+
+def test_a_dirty_work_tree_is_refused(checkout: Path) -> None:
+    (checkout / "new.txt").write_text("not committed")
+    assert "new.txt" in release(checkout, "90.0.0").stderr
+
+
+def test_an_empty_changelog_is_refused(checkout: Path) -> None:
+    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- Old.\n")
+    commit(checkout)
+    assert "Unreleased" in release(checkout, "90.0.0").stderr
+
+
+def test_a_template_whose_tests_fail_is_not_released(checkout: Path) -> None:
+    (checkout / "tests" / "template" / "test_template.py").write_text(FAILING)
+    commit(checkout)
+    head = git("rev-parse", "HEAD", cwd=checkout)
+    result = release(checkout, "90.0.0")
+    assert result.returncode != 0
+    assert "tests fail; nothing was released" in result.stderr
+    assert git("rev-parse", "HEAD", cwd=checkout) == head
+    assert git("status", "--porcelain", cwd=checkout) == ""
+    assert git("tag", cwd=checkout) == ""
+
+
+def test_a_release_that_git_refuses_leaves_the_work_tree_as_it_was(checkout: Path) -> None:
+    hook = checkout / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert release(checkout, "90.0.0").returncode != 0
+    assert git("status", "--porcelain", cwd=checkout) == ""
