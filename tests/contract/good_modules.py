@@ -215,6 +215,18 @@ class StateIsPassed(nn.Module):
         return new * 2, new
 
 
+@keeps(opt_out={"functional": "the tuple keeps the parameters that the module was built with"})
+class AliasOfParameters(WithLinear):
+    """`.to()` changes parameters where they are, so an alias of one follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = (self.linear.weight, self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, *self.weights)
+
+
 @keeps()
 class FactoriesThatFollow(WithLinear):
     """Moved at once, of no dimension, `*_like` and `new_*`: all stay with the input."""

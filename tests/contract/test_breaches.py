@@ -15,9 +15,13 @@ FAMILIES = (breaches.construction, breaches.registry, breaches.forward, breaches
 def test_the_suite_names_the_rule_and_no_other(breach: Breach) -> None:
     findings = run_checks(breach.contract)
     text = "\n".join(map(str, findings)) or "nothing found"
-    assert {finding.code for finding in findings} == set(breach.codes), text
+    assert {finding.code for finding in findings} == {breach.code}, text
     assert any(breach.path in finding.path for finding in findings), text
+    for finding in findings:
+        rule = RULES[breach.code]
+        assert str(finding).startswith(f"{rule.code} {rule.name}: {finding.path}: ")
+        assert str(finding).endswith(rule.mend)
 
 
 def test_every_rule_has_a_breach() -> None:
-    assert {code for breach in BREACHES for code in breach.codes} == set(RULES)
+    assert {breach.code for breach in BREACHES} == set(RULES)

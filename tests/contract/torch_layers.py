@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from module_contract.case import Contract
-from stated import Inputs, Shape, rows, stated
+from stated import Inputs, Shape, rows, same_rows, stated
 from torch import nn
 
 VMAP = {"vmap": "torch has no batching rule for it"}
@@ -63,12 +63,12 @@ def layer(
     kind: Callable[..., nn.Module],
     *arguments: Any,
     inputs: Inputs = rows,
-    shape: Shape = fixed(4),
+    shape: Shape = same_rows,
     opt_out: dict[str, str] | None = None,
     factory: bool = True,
     **options: Any,
 ) -> None:
-    """Enter a layer built with these arguments; `factory` says whether it takes device and dtype."""
+    """Enter a layer with its arguments; `factory` says whether it takes device and dtype."""
 
     def make(device: Any = None, dtype: Any = None) -> nn.Module:
         return kind(*arguments, device=device, dtype=dtype, **options)

@@ -13,31 +13,31 @@ Kind = TypeVar("Kind", bound=type[nn.Module])
 
 @dataclass(frozen=True)
 class Breach:
-    """A module, the rules that it breaks and where the suite must say so."""
+    """A module, the rule that it breaks and where the suite must say so."""
 
     kind: type[nn.Module]
-    codes: tuple[str, ...]
+    code: str
     path: str
     contract: Contract
 
     @property
     def name(self) -> str:
-        return f"{'+'.join(self.codes)}-{self.kind.__name__}"
+        return f"{self.code}-{self.kind.__name__}"
 
 
 BREACHES: list[Breach] = []
 
 
 def breaks(
-    *codes: str,
+    code: str,
     at: str = "",
     inputs: Inputs = rows,
     shape: Shape = same_rows,
 ) -> Callable[[Kind], Kind]:
-    """Enter a class as one that breaks these rules, at a path that contains `at`."""
+    """Enter a class as one that breaks this rule, at a path that contains `at`."""
 
     def enter(kind: Kind) -> Kind:
-        BREACHES.append(Breach(kind, codes, at, stated(kind, inputs, shape)))
+        BREACHES.append(Breach(kind, code, at, stated(kind, inputs, shape)))
         return kind
 
     return enter

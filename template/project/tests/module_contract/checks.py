@@ -41,7 +41,7 @@ CHECKS: dict[str, Check] = {}
 # would only be repeated, less clearly, by the checks after it.
 BUILT = ("construction", "registry", "initialisation")
 RUNS = (*BUILT, "forward", "creation", "unchanged_inputs")
-SOUND = (*RUNS, "host_fetches", "devices", "retained_state", "eval_determinism")
+SOUND = (*RUNS, "host_fetches", "devices", "retained_state", "eval_determinism", "state_dict")
 
 
 def check(

@@ -73,7 +73,8 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
     inputs = tuple(convert(value, lambda tensor: tensor.to("meta")) for value in case.inputs())
-    watch = DeviceWatch(home="meta")
+    moved = {id(parameter): state[name] for name, parameter in module.named_parameters()}
+    watch = DeviceWatch("meta", moved)
     fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
     try:
         with torch.no_grad(), fake, watch:

@@ -1,15 +1,16 @@
 """Checks of gradients: they arrive, they are right, and a step uses them."""
 
+import re
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.gradcheck import GradcheckError
 from torch.autograd.gradcheck import gradcheck as agree
-from torch.func import functional_call
 
 from .case import Case
 from .checks import SOUND, Findings, check
 from .findings import NotApplicable, finding
-from .structure import convert, differentiable, tensors
+from .structure import differentiable, tensors
 from .walk import submodules
 
 
@@ -31,7 +32,7 @@ def backpropagate(output: object) -> None:
     torch.autograd.backward([objective(output)])
 
 
-@check(after=SOUND)
+@check(after=(*SOUND, "finite_output"))
 def gradients(case: Case) -> Findings:
     """Every parameter gets a finite gradient of its size, and so does an input."""
     module = case.build()
@@ -118,44 +119,34 @@ def gradcheck(case: Case) -> Findings:
     module = case.build(training=False).double()
     inputs = case.inputs(dtype=torch.float64, gradients=True)
     output = case.call(module, inputs)
-    state = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    given = [tensor for _, tensor in tensors(inputs) if tensor.requires_grad]
-    candidates = [*given, *state.values()]
-    results = differentiable(output)
-    if not results or not candidates:
+    candidates = {
+        path: value
+        for path, value in (*tensors(inputs, "inputs"), *module.named_parameters())
+        if value.requires_grad
+    }
+    if not candidates:
         raise NotApplicable("nothing is differentiable")
-    found = torch.autograd.grad(
-        [objective(output)],
-        candidates,
-        allow_unused=True,
-    )
+    found = torch.autograd.grad([objective(output)], list(candidates.values()), allow_unused=True)
     # An input that no gradient reaches, such as a target's sign, stays as it is; finite
     # differences know no sparse gradients.
-    varied = [
-        value
-        for value, gradient in zip(candidates, found, strict=True)
+    varied = {
+        path: value
+        for (path, value), gradient in zip(candidates.items(), found, strict=True)
         if gradient is not None and not gradient.is_sparse
-    ]
+    }
     if not varied:
         raise NotApplicable("all gradients are sparse")
 
-    def compute(*values: Tensor) -> tuple[Tensor, ...]:
-        replaced = {id(old): new for old, new in zip(varied, values, strict=True)}
-        arguments = tuple(
-            convert(value, lambda tensor: replaced.get(id(tensor), tensor)) for value in inputs
-        )
-        weights = {name: replaced.get(id(value), value) for name, value in state.items()}
-        torch.manual_seed(0)
-        return tuple(differentiable(functional_call(module, weights, arguments)))
+    def compute(*_: Tensor) -> tuple[Tensor, ...]:
+        # Finite differences change the varied tensors where they are, parameters included.
+        return tuple(differentiable(case.call(module, inputs)))
 
     try:
-        agree(
-            compute,
-            [value.detach().requires_grad_() for value in varied],
-            fast_mode=True,
-            check_undefined_grad=False,
-        )
+        agree(compute, list(varied.values()), fast_mode=True, check_undefined_grad=False)
     except GradcheckError as error:
-        text = str(error).strip().splitlines()[0]
+        text = str(error).strip().splitlines()[0].rstrip(",.")
+        number = re.search(r"input (\d+)", text)
+        path = list(varied)[int(number[1])] if number else "backward"
+        problem = f"its gradient is not the one of finite differences: {text}"
         advice = "Compare `backward` with the derivative of `forward`."
-        yield finding("gradcheck", "backward", text, advice=advice)
+        yield finding("gradcheck", path, problem, advice=advice)

@@ -1,5 +1,6 @@
 """Where in the module's own source something happened, past torch's frames and the suite's."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -7,12 +8,12 @@ from types import FrameType
 
 import torch
 
-_TORCH = str(Path(torch.__file__).parent)
+_TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 # Torch's files that only pass on what their caller asked for, such as `module.to("cuda")`.
 _PASSED_ON = {
     str(Path(_TORCH, name)) for name in ("overrides.py", "_tensor.py", "nn/modules/module.py")
 }
-_SUITE = str(Path(__file__).parent)
+_SUITE = f"{Path(__file__).parent}{os.sep}"
 
 
 def is_torch(filename: str) -> bool:

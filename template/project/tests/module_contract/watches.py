@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from .findings import Finding, finding
 from .source import author_line, called_by_author
-from .structure import tensors
+from .structure import convert, tensors
 
 HOST_FETCHES = frozenset(
     {"item", "cpu", "numpy", "tolist", "__array__", "__float__", "__int__", "__index__", "__bool__"}
@@ -30,10 +30,11 @@ _MOVES = ("to", "cuda", "xpu", "type")
 class DeviceWatch(TorchFunctionMode):
     """Notes what the author's own lines ask of devices: literals, factories, fetches, squeezes."""
 
-    def __init__(self, home: str = "cpu") -> None:
-        """Watch a module that lives on a device of the type `home`."""
+    def __init__(self, home: str = "cpu", moved: dict[int, Tensor] | None = None) -> None:
+        """Watch a module on a device of the type `home`; `moved` maps old tensors to new ones."""
         super().__init__()
         self.home = home
+        self.moved = moved or {}
         self.named: dict[str, str] = {}
         self.fetched: dict[str, str] = {}
         self.fetched_lengths: dict[str, str] = {}
@@ -52,7 +53,7 @@ class DeviceWatch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Note the call if the author made it, then let it happen."""
-        kwargs = kwargs or {}
+        args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
         name = getattr(func, "__name__", "")
         place = called_by_author()
         if name == "_pack_padded_sequence":
@@ -67,6 +68,10 @@ class DeviceWatch(TorchFunctionMode):
         if place:
             self.note_result(name, place, kwargs, result)
         return result
+
+    def follow(self, tensor: Tensor) -> Tensor:
+        """What an alias refers to after the move: `.to()` changes a parameter where it is."""
+        return self.moved.get(id(tensor), tensor)
 
     def note_foreign(self, name: str, place: str, args: Any, kwargs: Any) -> None:
         """Note tensors on another device that no watched call made."""

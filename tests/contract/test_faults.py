@@ -1,0 +1,27 @@
+"""Faults that no rule names are found too, by the check that is named for what it proves."""
+
+import pytest
+from faults import FAULTS, Fault
+from module_contract import run_checks
+from module_contract.checks import CHECKS
+
+# Checks that find rules of the table, which the breaches prove, and the one that needs a device.
+ELSEWHERE = {
+    *("registry", "repeated_modules", "initialisation", "creation", "unchanged_inputs"),
+    *("host_fetches", "devices", "retained_state", "eval_determinism", "bounded_memory"),
+    *("optimizer_step", "meta_initialisation", "data_parallel", "cuda"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_only_these_checks_fail(fault: Fault) -> None:
+    slow = any(CHECKS[name].slow for name in fault.checks)
+    findings = run_checks(fault.contract, slow=slow)
+    text = "\n".join(map(str, findings)) or "nothing found"
+    assert {finding.check for finding in findings} == fault.checks, text
+    assert any(fault.says in str(finding) for finding in findings), text
+
+
+def test_every_check_finds_something() -> None:
+    found = {name for fault in FAULTS for name in fault.checks}
+    assert set(CHECKS) - found <= ELSEWHERE
