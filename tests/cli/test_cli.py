@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,24 @@ def test_inside_a_git_hook_the_right_repository_is_meant(
     )
     assert result.returncode == 0
     assert (tmp_path / "made" / ".git" / "HEAD").is_file()
+
+
+def test_the_shell_completes_commands_and_kinds(repository: Path) -> None:
+    for words, completed in (
+        ("nnscaffold n", "new"),
+        ("nnscaffold new layer X --kind at", "attention"),
+    ):
+        result = subprocess.run(
+            [str(Path(sys.executable).parent / "nnscaffold")],
+            cwd=repository,
+            env=os.environ
+            | {
+                "_NNSCAFFOLD_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(words.count(" ")),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert completed in result.stdout.split()
