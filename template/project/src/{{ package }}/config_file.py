@@ -5,12 +5,10 @@ import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .config import TrainConfig
 from .errors import InputError
-
-Config = TypeVar("Config")
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -36,7 +34,7 @@ def config_to_values(config: TrainConfig) -> dict[str, Any]:
     return values
 
 
-def _build(kind: type[Config], values: Mapping[str, Any], source: str, section: str) -> Config:
+def _build(kind: type[Any], values: Mapping[str, Any], source: str, section: str) -> Any:
     types = typing.get_type_hints(kind)
     for name in values:
         if name not in types:
@@ -54,10 +52,10 @@ def _build(kind: type[Config], values: Mapping[str, Any], source: str, section: 
 
 def _convert(kind: Any, value: Any, source: str, name: str) -> Any:
     """Return the value as the setting's type; refuse one that would lose something."""
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
             raise InputError(f"{source}: {name} must be a table of settings; it is {value!r}.")
-        return _build(typing.cast("type[Any]", kind), value, source, section=f"{name}.")
+        return _build(kind, value, source, section=f"{name}.")
     accepted = {int: (int,), float: (int, float), str: (str,), Path: (str,)}[kind]
     # A bool is an int to Python, but `epochs = true` is a slip.
     if not isinstance(value, accepted) or isinstance(value, bool):

@@ -1,0 +1,235 @@
+"""Whatever is answered, the repository is well formed, says it back and passes its tools."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import re
+import tomllib
+from email.headerregistry import Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from allpairspy import AllPairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Program, Render
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+NASTY = {
+    "project_name": ['"""Quotes""" {{ 7*7 }}', "Ziffern 🚀 {% raw %} \\n: #"],
+    "description": [
+        'It\'s "quoted", """thrice""" and \'\'\'thrice\'\'\'; {{ 7*7 }} {# no comment #}',
+        "C:\\new\\table, 数字 🔢, - [x] # no: heading, ${{ secrets }} %YAML &anchor *alias",
+    ],
+    "author_name": ['O\'Brien "Ada" \\ Söhne, GmbH & Co. <KG>', "王小明 {{ author_name }} 🎉"],
+}
+CHOICES: dict[str, list[Any]] = {
+    "project_name": ["Stroke reader", *NASTY["project_name"]],
+    "package": ["s", "a_package_of_thirty_characters", "trailing__underscores_"],
+    "description": ["Reads strokes.", *NASTY["description"]],
+    "author_name": ["Ada Example", *NASTY["author_name"]],
+    "author_email": ["", "ada.l+digits@mail.example.org"],
+    "license": ["MIT", "Apache-2.0", "BSD-3-Clause", "Proprietary"],
+    "python_min": PYTHONS,
+    "torch_min": ["2.13", "2.14.1"],
+    "ci": ["github", "gitlab", "none"],
+}
+# Any two values of two questions meet in at least one of these.
+ROWS = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
+
+LICENCE_HEADS = {
+    "MIT": "MIT License",
+    "Apache-2.0": "                                 Apache License",
+    "BSD-3-Clause": "BSD 3-Clause License",
+    "Proprietary": "Copyright",
+}
+CI_FILES = {
+    "github": {".github/workflows/ci.yml"},
+    "gitlab": {".gitlab-ci.yml"},
+    "none": set[str](),
+}
+
+
+class Rendered:
+    """A repository and the answers that it was made from."""
+
+    def __init__(self, answers: dict[str, Any], folder: Path) -> None:
+        self.answers = answers
+        self.folder = folder
+
+    def text(self, path: str) -> str:
+        return (self.folder / path).read_text(encoding="utf-8")
+
+    def files(self, *suffixes: str) -> Iterator[Path]:
+        for path in sorted(self.folder.rglob("*")):
+            tool_output = any(part.endswith("_cache") for part in path.parts)
+            if path.is_file() and not tool_output and (not suffixes or path.suffix in suffixes):
+                yield path
+
+
+def test_the_rows_cover_all_pairs() -> None:
+    for (first, values), (second, others) in itertools.combinations(CHOICES.items(), 2):
+        met = {(row[first], row[second]) for row in ROWS}
+        assert met == set(itertools.product(values, others)), (first, second)
+
+
+def every_file_can_be_read_in_its_language(rendered: Rendered) -> None:
+    for path in rendered.files(".py"):
+        ast.parse(path.read_bytes(), filename=str(path))
+    for path in rendered.files(".toml"):
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    for path in rendered.files(".yml", ".yaml"):
+        assert yaml.safe_load(path.read_text(encoding="utf-8")), path
+    for path in rendered.files(".json"):
+        json.loads(path.read_text(encoding="utf-8"))
+
+
+def the_answers_are_recorded_as_typed(rendered: Rendered) -> None:
+    recorded = yaml.safe_load(rendered.text(".copier-answers.yml"))
+
+    assert recorded | rendered.answers == recorded
+
+
+def the_metadata_says_what_was_typed(rendered: Rendered) -> None:
+    answers = rendered.answers
+    project = tomllib.loads(rendered.text("pyproject.toml"))["project"]
+
+    assert project["description"] == answers["description"]
+    (author,) = project["authors"]
+    assert author["name"] == answers["author_name"]
+    assert author.get("email", "") == answers["author_email"]
+    if "email" in author:
+        # The form in which a build writes an author: refuses what is no address.
+        Address(display_name=author["name"], addr_spec=author["email"])
+    assert project["requires-python"] == f">={answers['python_min']}"
+    assert f"torch>={answers['torch_min']}" in project["dependencies"]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", project["name"])
+    assert project["name"].replace("-", "") == answers["package"].replace("_", "")
+
+
+def the_readme_says_what_was_typed(rendered: Rendered) -> None:
+    answers = rendered.answers
+    readme = rendered.text("README.md")
+
+    title, _, description = readme.splitlines()[:3]
+    assert title == f"# {answers['project_name']}"
+    assert description == answers["description"]
+    assert f"python -m {answers['package']}.train" in readme
+    assert answers["author_name"] in readme
+
+
+def the_licence_is_the_chosen_one(rendered: Rendered) -> None:
+    answers = rendered.answers
+    text, chosen = rendered.text("LICENSE"), answers["license"]
+    project = tomllib.loads(rendered.text("pyproject.toml"))["project"]
+
+    assert text.startswith(LICENCE_HEADS[chosen])
+    # The Apache licence is a fixed text; who holds the copyright stands in the README.
+    assert (answers["author_name"] in text) is (chosen != "Apache-2.0")
+    assert project["license-files"] == ["LICENSE"]
+    if chosen == "Proprietary":
+        assert "All rights reserved" in text
+        assert project["license"] == "LicenseRef-Proprietary"
+        assert project["classifiers"] == ["Private :: Do Not Upload"]
+    else:
+        assert project["license"] == chosen
+        assert "classifiers" not in project
+
+
+def the_workflow_is_that_of_the_chosen_service(rendered: Rendered) -> None:
+    chosen = rendered.answers["ci"]
+    present = {
+        path.relative_to(rendered.folder).as_posix()
+        for path in rendered.files()
+        if path.name == ".gitlab-ci.yml" or ".github" in path.parts
+    }
+    assert present == CI_FILES[chosen]
+    mentioned = {"github": "GitHub", "gitlab": "GitLab", "none": None}
+    for service, name in mentioned.items():
+        if name:
+            assert (name in rendered.text("README.md")) is (service == chosen)
+    if chosen == "none":
+        return
+
+    (path,) = present
+    workflow = yaml.safe_load(rendered.text(path))
+    supported = PYTHONS[PYTHONS.index(rendered.answers["python_min"]) :]
+    if chosen == "github":
+        assert workflow["permissions"] == {"contents": "read"}
+        jobs = workflow["jobs"]
+        assert jobs["test"]["strategy"]["matrix"]["python"] == supported
+        assert all("timeout-minutes" in job for job in jobs.values())
+        commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    else:
+        assert workflow["test"]["parallel"]["matrix"] == [{"PYTHON": supported}]
+        assert all("timeout" in workflow[job] for job in workflow["stages"])
+        commands = workflow["default"]["before_script"] + [
+            command for job in workflow["stages"] for command in workflow[job]["script"]
+        ]
+    text = "\n".join(commands)
+    for command in ("ruff check", "ruff format --check", "mypy", "pytest", "install -e '.[dev]'"):
+        assert command in text
+    assert f"'torch>={rendered.answers['torch_min']}'" in text
+
+
+def what_is_turned_off_leaves_no_trace(rendered: Rendered) -> None:
+    for path in rendered.folder.rglob("*"):
+        assert path.is_file() or any(path.iterdir()), f"{path} is empty"
+        assert path.is_dir() or path.stat().st_size or path.name == "py.typed", f"{path} is empty"
+    for path in rendered.files():
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            continue
+        assert text.endswith("\n"), path
+        assert not text.endswith("\n\n"), f"{path} ends in a blank line"
+        # Two blank lines are right in Python, and in the examples in the page on the contract.
+        if path.suffix != ".py" and path.parent.name != "docs":
+            assert "\n\n\n" not in text, f"{path} has a gap"
+
+
+def nothing_typed_reaches_the_code(rendered: Rendered) -> None:
+    typed = [rendered.answers[name] for name in ("project_name", "description", "author_name")]
+    for path in rendered.files(".py"):
+        text = path.read_text(encoding="utf-8")
+        assert not any(value in text for value in typed), path
+
+
+def lint_and_format_pass(rendered: Rendered, program: Program) -> None:
+    program(rendered.folder, "ruff", "check", "--no-cache", "--quiet")
+    program(rendered.folder, "ruff", "format", "--no-cache", "--quiet", "--check")
+
+
+@pytest.mark.parametrize("answers", ROWS)
+def test_a_repository_is_what_the_answers_say(
+    answers: dict[str, Any],
+    render: Render,
+    program: Program,
+) -> None:
+    # One test, since rendering takes longer than all that is looked at.
+    rendered = Rendered(answers, render(**answers))
+
+    every_file_can_be_read_in_its_language(rendered)
+    the_answers_are_recorded_as_typed(rendered)
+    the_metadata_says_what_was_typed(rendered)
+    the_readme_says_what_was_typed(rendered)
+    the_licence_is_the_chosen_one(rendered)
+    the_workflow_is_that_of_the_chosen_service(rendered)
+    what_is_turned_off_leaves_no_trace(rendered)
+    nothing_typed_reaches_the_code(rendered)
+    lint_and_format_pass(rendered, program)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python_min", PYTHONS)
+def test_types_and_tests_pass(python_min: str, render: Render, program: Program) -> None:
+    answers = next(row for row in ROWS if row["python_min"] == python_min)
+    folder = render(**answers)
+
+    program(folder, "mypy")
+    program(folder, "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider")
