@@ -55,7 +55,7 @@ def _clone(source: str, version: str, folder: Path) -> None:
             raise BadInput(
                 "template-unavailable",
                 f"Version {version} of the template {source}, which this repository was made "
-                f"from, cannot be had: {error.stderr.rpartition(chr(10))[2]}.",
+                f"from, cannot be had: {error.last_line}.",
                 _way_out(source),
             ) from error
         shutil.rmtree(new / ".git")

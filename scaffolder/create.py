@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scaffolder.errors import BadInput, MachineFailure
-from scaffolder.git import GitFailed, git
+from scaffolder.errors import BadInput
+from scaffolder.first_commit import commit_all
+from scaffolder.git import setting
 from scaffolder.render.repository import render_repository
 from scaffolder.store import SOURCE, offer
 
@@ -80,7 +81,7 @@ def create_project(
         )
         project = _describe(path, folder, commit)
         if commit and not dry_run:
-            _commit(folder, project.answers)
+            commit_all(folder, project.answers)
         if not dry_run:
             _move(folder, path)
     return project
@@ -194,49 +195,10 @@ def _describe(path: Path, folder: Path, commit: bool) -> NewProject:
 def _suggestions(path: Path) -> dict[str, str]:
     """Answers that this machine knows better than the template does."""
     suggestions = {"project_name": path.name}
-    for answer, setting in (("author_name", "user.name"), ("author_email", "user.email")):
-        if known := _from_git("config", "--get", setting):
+    for answer, name in (("author_name", "user.name"), ("author_email", "user.email")):
+        if known := setting(name):
             suggestions[answer] = known
     return suggestions
-
-
-def _commit(folder: Path, answers: Mapping[str, Any]) -> None:
-    """Make a git repository with one commit, untouched by the user's hooks and signing keys."""
-    plain = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "gc.auto=0")
-    message = f"Start from the template at {answers['_commit']}"
-    try:
-        branch = _from_git("config", "--get", "init.defaultBranch") or "main"
-        git("init", "-q", "--template=", "-b", branch, cwd=folder)
-        git(*plain, "add", "--all", cwd=folder)
-        git(*plain, "commit", "-q", "-m", message, cwd=folder, environment=_identity(answers))
-    except GitFailed as error:
-        raise MachineFailure(
-            "git-failed",
-            f"Git could not make the first commit: {error.stderr.rpartition(chr(10))[2]}.",
-            "Mend git's configuration, or leave the commit out with --no-git.",
-        ) from error
-
-
-def _identity(answers: Mapping[str, Any]) -> dict[str, str]:
-    """Who commits: whom git knows, else the repository's author."""
-    if _from_git("config", "--get", "user.name") and _from_git("config", "--get", "user.email"):
-        return {}
-    name = str(answers.get("author_name") or "nnscaffold")
-    email = str(answers.get("author_email") or "nnscaffold@localhost")
-    return {
-        "GIT_AUTHOR_NAME": name,
-        "GIT_AUTHOR_EMAIL": email,
-        "GIT_COMMITTER_NAME": name,
-        "GIT_COMMITTER_EMAIL": email,
-    }
-
-
-def _from_git(*arguments: str) -> str:
-    """What git prints; nothing where it has no answer."""
-    try:
-        return git(*arguments).strip()
-    except GitFailed:
-        return ""
 
 
 def _move(folder: Path, path: Path) -> None:

@@ -30,6 +30,11 @@ class GitFailed(Exception):
         super().__init__(f"git {' '.join(arguments)}: {stderr}")
         self.stderr = stderr
 
+    @property
+    def last_line(self) -> str:
+        """The end of what git said, which tells the reason."""
+        return self.stderr.rpartition("\n")[2].rstrip(".")
+
 
 def git(
     *arguments: str,
@@ -71,3 +76,11 @@ def git(
     if result.returncode != 0:
         raise GitFailed(arguments, result.stderr.strip())
     return result.stdout
+
+
+def setting(name: str) -> str:
+    """What the user's git configuration says; nothing where it says nothing."""
+    try:
+        return git("config", "--get", name).strip()
+    except GitFailed:
+        return ""

@@ -118,5 +118,5 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _reason(error: OSError | GitFailed) -> str:
     if isinstance(error, GitFailed):
-        return error.stderr.rpartition("\n")[2]
+        return error.last_line
     return error.strerror or str(error)
