@@ -1,5 +1,6 @@
 """Modules that keep the contract, in ways that a careless check would take for a breach."""
 
+import logging
 import math
 import weakref
 from collections import deque
@@ -255,7 +256,6 @@ class DeviceQuestions(WithLinear):
     shape=lambda batch: (batch, 5, 3),
     opt_out={
         "vmap": "a packed sequence depends on the lengths' values",
-        "devices": "lengths without values cannot be packed",
         "empty_batch": "torch packs no empty batch",
         "compilation": "torch.compile packs no sequence",
         "export": "torch.export packs no sequence",
@@ -390,17 +390,82 @@ class WeightReadNotCalled(nn.Module):
         return F.linear(x, self.linear.weight.t(), self.linear.bias)
 
 
-@keeps()
+class Child(nn.Module):
+    def __init__(self, parent: nn.Module) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.links = {"parent": weakref.proxy(parent)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) * self.links["parent"].factor
+
+
+@keeps(opt_out={"compilation": "torch.compile follows no weak proxy"})
 class WeakParent(nn.Module):
-    """A child that knows its parent, weakly, as no second registration."""
+    """A child that knows its parent, weakly, is no second registration."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.linear = nn.Linear(4, 4)
-        object.__setattr__(self.linear, "width", weakref.WeakSet)
+        self.factor = 2.0
+        self.child = Child(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)
+        return self.child(x)
+
+
+@keeps()
+class StrongParent(WithLinear):
+    """A reference round about, past the registry, to what is registered anyway."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear.__dict__["parent"] = self
+
+
+@keeps()
+class KnowsTheProgram(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = logging.getLogger(__name__)
+        self.shapes = {"x": torch.Size([4]), "dtype": torch.float32}
+        self.chain: Any = None
+        for _ in range(300):
+            self.chain = (self.chain,)
+
+
+@keeps(shape=lambda batch: (batch, 3))
+class AuxiliaryHeadInTraining(nn.Module):
+    """Training returns more than eval, whose shape is the one that is stated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 3)
+        self.auxiliary = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        features = self.body(x).relu()
+        if self.training:
+            return self.head(features), self.auxiliary(features)
+        return self.head(features)
+
+
+@keeps()
+class FixedIndex(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = nn.Parameter(torch.tensor([3, 1, 0, 2]), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_select(-1, self.order)
+
+
+@keeps()
+class TrainReturnsNothing(WithLinear):
+    """An override that forgets to return the module harms nobody who does not chain."""
+
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        super().train(mode)
 
 
 @keeps()

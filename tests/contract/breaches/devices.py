@@ -60,6 +60,22 @@ class FactoryOnCpu(WithLinear):
         return self.linear(x) + torch.zeros(4, device="cpu")
 
 
+@breaks("NN301", at="devices.py")
+class DeviceFixedAtBuild(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.to(self.device))
+
+
+@breaks("NN301", at="devices.py")
+class DeviceByIndex(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.to(0))
+
+
 @breaks("NN302", at="devices.py")
 class Zeros(WithLinear):
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from .isolation import seed_everything
 from .structure import convert, is_shape, normalised, tensors
 
 BATCH = 3
+INPUT_SEED = 1000
 
 
 class Contract:
@@ -75,7 +76,8 @@ class Case:
             dtype = options.get("dtype") or torch.get_default_dtype()
             with torch.no_grad():
                 module(*self.inputs(dtype=dtype))
-        return module.train(training)
+        module.train(training)
+        return module
 
     def inputs(
         self,
@@ -97,7 +99,8 @@ class Case:
                 prepared.requires_grad_()
             return prepared
 
-        seed_everything(seed)
+        # Not the seed of the parameters, or inputs would have their values.
+        seed_everything(INPUT_SEED + seed)
         inputs = self.contract.inputs(batch)
         if not isinstance(inputs, tuple):
             raise TypeError("inputs(batch) must return a tuple of forward's arguments")
@@ -132,17 +135,12 @@ class Case:
         )
         return [batch_axis(small, large) for small, large in pairs]
 
-    def require_batch(self) -> None:
-        """Leave the check if inputs or outputs do not depend on the batch."""
+    def require_batch(self, *, of_output: bool = True) -> None:
+        """Leave the check if the inputs, or the outputs, do not depend on the batch."""
         if all(axis is None for axis in self.input_axes()):
             raise NotApplicable("the inputs have no batch dimension")
-        if all(axis is None for axis in self.output_axes()):
+        if of_output and all(axis is None for axis in self.output_axes()):
             raise NotApplicable("the output has no batch dimension")
-
-    @property
-    def scalar_output(self) -> bool:
-        """Whether the output is one value whatever the batch, as a loss is."""
-        return self.output_shape() == ()
 
 
 def batch_axis(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:

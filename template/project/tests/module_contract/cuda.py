@@ -16,7 +16,7 @@ def cuda(case: Case) -> Findings:
     module = case.build(training=False)
     with torch.no_grad():
         expected = case.call(module, case.inputs())
-        module = module.to("cuda")
+        module.to("cuda")
         inputs = tuple(convert(value, lambda tensor: tensor.to("cuda")) for value in case.inputs())
         output = case.call(module, inputs)
         for path, tensor in tensors(output, "output"):
@@ -25,6 +25,7 @@ def cuda(case: Case) -> Findings:
         actual = convert(output, lambda tensor: tensor.cpu())
         if text := difference(actual, expected, 1e-3):
             yield finding("cuda", "forward", f"CPU and CUDA disagree: {text}")
-        back = case.call(module.to("cpu"), case.inputs())
+        module.to("cpu")
+        back = case.call(module, case.inputs())
     if text := difference(back, expected):
         yield finding("cuda", "forward", f"another output after the way back: {text}")

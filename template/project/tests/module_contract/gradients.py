@@ -116,7 +116,8 @@ def has_effect(parameter: Tensor) -> bool:
 @check(after=(*SOUND, "gradients"))
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
-    module = case.build(training=False).double()
+    module = case.build(training=False)
+    module.double()
     inputs = case.inputs(dtype=torch.float64, gradients=True)
     output = case.call(module, inputs)
     candidates = {

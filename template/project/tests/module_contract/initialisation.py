@@ -30,7 +30,7 @@ def meta_initialisation(case: Case) -> Findings:
         raise NotApplicable("a lazy module has no shapes before its first forward")
     ordinary = dict(state_of(case.build()))
     with uninitialised_memory_marked():
-        module = module.to_empty(device="cpu")
+        module.to_empty(device="cpu")
         # Children first: what a parent does to them in its own reset comes last.
         module.apply(reset)
     without = [path for path, part in submodules(module) if not reset_of(part)]

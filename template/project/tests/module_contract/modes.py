@@ -39,7 +39,8 @@ def mode_switch(case: Case) -> Findings:
 @check(after=(*SOUND, "mode_switch"))
 def mode_difference(case: Case) -> Findings:
     """The modes differ by what reads `self.training`, not by what `train()` does besides."""
-    switched = case.build(training=False).train()
+    switched = case.build(training=False)
+    switched.train()
     flagged = case.build(training=False)
     for _, part in submodules(flagged):
         part.training = True

@@ -67,7 +67,8 @@ def bfloat16(case: Case) -> Findings:
 
 def converted(name: str, case: Case, dtype: torch.dtype) -> Findings:
     """What a conversion leaves behind, or why forward fails after it."""
-    module = case.build(training=False).to(dtype)
+    module = case.build(training=False)
+    module.to(dtype)
     yield from of_other_type(name, module, dtype, "Let `_apply` reach it.")
     yield from runs(name, case, module, nullcontext(), dtype)
 

@@ -13,7 +13,7 @@ from .checks import BUILT, SOUND, Findings, check
 from .findings import NotApplicable, finding
 from .isolation import seed_everything
 from .structure import difference
-from .walk import join, parts, submodules
+from .walk import join, package_of, parts, submodules
 
 
 def other(case: Case) -> nn.Module:
@@ -44,9 +44,11 @@ def loaded_output(case: Case) -> Findings:
     target = case.contract.build()
     with torch.no_grad():
         expected = case.call(source, case.inputs())
-        case.call(target.eval(), case.inputs())
+        target.eval()
+        # A lazy module takes its shapes from a first forward.
+        case.call(target, case.inputs())
         target.load_state_dict(source.state_dict())
-        actual = case.call(target.eval(), case.inputs())
+        actual = case.call(target, case.inputs())
     if text := difference(actual, expected):
         problem = f"something outside the state dict decides the output: {text}"
         advice = "Register it as a persistent buffer, or make it a constructor's argument."
@@ -79,16 +81,20 @@ def unpicklable(module: nn.Module) -> list[tuple[str, str]]:
         for path, part in submodules(module)
         for name, value in vars(part).items()
         if name not in ("_modules", "_parameters", "_buffers")
-        for culprit in refused(join(path, name), value)
+        for culprit in refused(join(path, name), value, package_of(part))
     ]
 
 
-def refused(path: str, value: object) -> list[tuple[str, str]]:
+def refused(path: str, value: object, package: str) -> list[tuple[str, str]]:
     """The innermost values that pickle refuses."""
     try:
         pickle.dumps(value)
     except Exception as error:
-        inner = [culprit for where, part in parts(path, value) for culprit in refused(where, part)]
+        inner = [
+            culprit
+            for where, part in parts(path, value, package)
+            for culprit in refused(where, part, package)
+        ]
         return inner or [(path, f"cannot be pickled: {error}")]
     return []
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_PLAIN = (bool, int, float, complex, str)
+
 
 def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Every value that is no container, with its path, in a fixed order."""
@@ -100,4 +102,6 @@ def difference(actual: object, expected: object, tolerance: float | None = None)
                 )
             except AssertionError as error:
                 return f"{path} differs: {' '.join(str(error).split())}"
+        elif isinstance(one, _PLAIN) and isinstance(other, _PLAIN) and one != other:
+            return f"{path} differs: {one!r} is not {other!r}"
     return ""

@@ -24,7 +24,8 @@ FACTORIES = frozenset(
         *("tril_indices", "triu_indices"),
     }
 )
-_MOVES = ("to", "cuda", "xpu", "type")
+_MOVES = ("to", "type")
+_DEVICES = frozenset({"cpu", "cuda", "hpu", "meta", "mps", "mtia", "xpu"})
 
 
 class DeviceWatch(TorchFunctionMode):
@@ -91,7 +92,7 @@ class DeviceWatch(TorchFunctionMode):
         for named in devices:
             device = device_type(named)
             # On the CPU itself only a literal tells `.to("cpu")` from `.to(x.device)`.
-            if device == "cpu" and name == "to" and (isinstance(named, str) or self.home != "cpu"):
+            if device == "cpu" and name == "to" and isinstance(named, str):
                 self.note_fetch("to('cpu')", place, args)
             elif device and device != self.home:
                 self.named.setdefault(place, f"`{name}` names the device {device!r}")
@@ -134,11 +135,15 @@ class DeviceWatch(TorchFunctionMode):
 
 
 def device_type(device: object) -> str:
-    """The type that a device argument names; nothing if it is none, or an index."""
+    """The type that an argument names as a device; nothing if it names none."""
     if isinstance(device, torch.device):
         return device.type
+    if isinstance(device, int) and not isinstance(device, bool):
+        return "cuda"  # an index alone is one of an accelerator
     if isinstance(device, str):
-        return device.removeprefix("torch.").partition(":")[0].partition(".")[0]
+        # A device, or a type of tensor such as `torch.cuda.FloatTensor`.
+        name = device.removeprefix("torch.").partition(":")[0].partition(".")[0]
+        return name if name in _DEVICES else ""
     return ""
 
 
