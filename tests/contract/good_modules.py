@@ -1,7 +1,9 @@
 """Modules that keep the contract, in ways that a careless check would take for a breach."""
 
+import copy
 import logging
 import math
+import random
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -411,6 +413,78 @@ class WeakParent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.child(x)
+
+
+@keeps()
+class ParameterContainers(nn.Module):
+    """Torch itself prints a line for each parameter in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = nn.ParameterList([torch.ones(4), torch.zeros(4)])
+        self.named = nn.ParameterDict({"shift": torch.ones(4)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scales[0] + self.scales[1] * self.named["shift"]
+
+
+@keeps()
+class NormInSinglePrecision(nn.Module):
+    """Squares are summed in float32 whatever the input, for the sake of half precision."""
+
+    def __init__(self, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(4, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.ones_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        single = x.float()
+        scale = torch.rsqrt(single.square().mean(-1, keepdim=True) + 1e-6)
+        return self.weight * (single * scale).to(x.dtype)
+
+
+@keeps()
+class SometimesSkips(WithLinear):
+    """A depth drawn by Python's generator, not torch's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        return x + (0 * y if self.training and random.random() < 0.5 else y)
+
+
+@keeps(shape=lambda batch: ())
+class MovingTarget(nn.Module):
+    """A frozen copy gives the target, without gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.online = nn.Linear(4, 4)
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.target(x)
+        return F.mse_loss(self.online(x), target)
+
+
+@keeps(
+    inputs=lambda batch: (torch.randint(0, 7, (batch, 5)),),
+    shape=lambda batch: ((batch, 5, 7), ((1, batch, 4), (1, batch, 4))),
+    opt_out={"compilation": "torch.compile refuses an LSTM whole"},
+)
+class LanguageModel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4)
+        self.recurrent = nn.LSTM(4, 4, batch_first=True)
+        self.head = nn.Linear(4, 7)
+
+    def forward(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        features, state = self.recurrent(self.embedding(tokens), state)
+        return self.head(features), state
 
 
 @keeps()

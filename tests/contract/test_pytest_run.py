@@ -122,6 +122,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     for name in ("__init__.py", "conftest.py"):
         shutil.copy(SUITE_FOLDER / name, folder / "tests")
     (folder / "tests" / "test_modules.py").write_text(TESTS)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow: takes seconds\n")
     command = [
         *(sys.executable, "-m", "pytest", "-v", "-ra", "-W", "error", "--strict-markers"),
         *("-m", "not slow", "-p", "no:cacheprovider", "--color=no", "tests"),

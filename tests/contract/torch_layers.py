@@ -8,7 +8,6 @@ from module_contract.case import Contract
 from stated import Inputs, Shape, rows, same_rows, stated
 from torch import nn
 
-VMAP = {"vmap": "torch has no batching rule for it"}
 RESET = {"meta_initialisation": "torch resets it in `_reset_parameters`"}
 REPR = {"representation": "torch shows none of its arguments"}
 ARGUMENTS = {"representation": "torch does not show its number of heads"}
@@ -117,7 +116,7 @@ layer(nn.ReLU, factory=False)
 layer(nn.GELU, factory=False)
 layer(nn.Softmax, dim=-1, factory=False)
 layer(nn.LogSoftmax, dim=-1, factory=False)
-layer(nn.RReLU, factory=False, opt_out=VMAP)
+layer(nn.RReLU, factory=False)
 layer(nn.GLU, factory=False, shape=fixed(2))
 layer(nn.Dropout, 0.5, factory=False)
 layer(nn.Dropout2d, 0.25, factory=False, inputs=images, shape=fixed(4, 6, 6))
@@ -134,7 +133,7 @@ layer(nn.CosineSimilarity, dim=1, factory=False, inputs=pairs, shape=fixed())
 layer(nn.PairwiseDistance, factory=False, inputs=pairs, shape=fixed())
 layer(nn.RNNCell, 4, 3, shape=fixed(3))
 layer(nn.GRUCell, 4, 3, shape=fixed(3))
-layer(nn.LSTMCell, 4, 3, shape=lambda batch: ((batch, 3), (batch, 3)), opt_out=VMAP)
+layer(nn.LSTMCell, 4, 3, shape=lambda batch: ((batch, 3), (batch, 3)))
 for recurrent in (nn.RNN, nn.GRU):
     layer(
         recurrent,
@@ -143,7 +142,7 @@ for recurrent in (nn.RNN, nn.GRU):
         batch_first=True,
         inputs=sequences,
         shape=lambda batch: ((batch, 5, 3), (1, batch, 3)),
-        opt_out=VMAP | COMPILED,
+        opt_out=COMPILED,
     )
 layer(
     nn.LSTM,
@@ -151,7 +150,7 @@ layer(
     3,
     inputs=lambda batch: (torch.randn(5, batch, 4),),
     shape=lambda batch: ((5, batch, 3), ((1, batch, 3), (1, batch, 3))),
-    opt_out=VMAP | COMPILED,
+    opt_out=COMPILED,
 )
 layer(
     nn.MultiheadAttention,
@@ -224,8 +223,8 @@ layer(
     [2],
     inputs=lambda batch: (torch.randn(batch, 4), torch.arange(batch) % 6),
     shape=lambda batch: ((batch,), ()),
-    opt_out=VMAP
-    | COMPILED
+    opt_out=COMPILED
+    | {"vmap": "torch sorts the targets by value"}
     | REPR
     | {"export": "torch sorts the targets by value"}
     | {"autocast": "torch copies bfloat16 into a float32 result"},

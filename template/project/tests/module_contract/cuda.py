@@ -14,7 +14,8 @@ def cuda(case: Case) -> Findings:
     if not torch.cuda.is_available():
         raise NotApplicable("no CUDA device")
     module = case.build(training=False)
-    with torch.no_grad():
+    # TensorFloat-32 would differ from the CPU by design.
+    with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         expected = case.call(module, case.inputs())
         module.to("cuda")
         inputs = tuple(convert(value, lambda tensor: tensor.to("cuda")) for value in case.inputs())

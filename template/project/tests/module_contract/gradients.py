@@ -12,6 +12,7 @@ from .checks import SOUND, Findings, check
 from .findings import NotApplicable, finding
 from .structure import differentiable, tensors
 from .walk import submodules
+from .watches import PrecisionWatch
 
 
 def objective(output: object) -> Tensor:
@@ -119,7 +120,10 @@ def gradcheck(case: Case) -> Findings:
     module = case.build(training=False)
     module.double()
     inputs = case.inputs(dtype=torch.float64, gradients=True)
-    output = case.call(module, inputs)
+    with PrecisionWatch() as watch:
+        output = case.call(module, inputs)
+    if watch.lowered:
+        raise NotApplicable("forward computes in a lower precision than finite differences need")
     candidates = {
         path: value
         for path, value in (*tensors(inputs, "inputs"), *module.named_parameters())

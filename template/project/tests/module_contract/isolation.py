@@ -21,7 +21,9 @@ def isolated() -> Iterator[None]:
     numpy_state = numpy.random.get_state() if numpy else None
     dtype = torch.get_default_dtype()
     gradients = torch.is_grad_enabled()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    # Asking an idle CUDA for its random state would start it, on every device.
+    busy = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if busy else ()
     with (
         torch.random.fork_rng(devices=devices),
         deterministic_mode_restored(),

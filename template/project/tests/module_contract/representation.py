@@ -41,6 +41,8 @@ def representation(case: Case) -> Findings:
 
 def expected_lines(module: nn.Module) -> int:
     """One line for a module alone; with children one each, its own, and the two brackets."""
+    if isinstance(module, nn.ParameterList | nn.ParameterDict):
+        return len(repr(module).splitlines())
     children = list(module._modules.values())
     if not children:
         return 1

@@ -16,6 +16,8 @@ from .gradients import backpropagate
 from .isolation import seed_everything
 from .structure import convert, difference, tensors
 
+_NO_RULE = ("Batching rule not implemented", "do not yet support")
+
 
 @check(after=SOUND)
 def functional(case: Case) -> Findings:
@@ -51,7 +53,12 @@ def vmap(case: Case) -> Findings:
     with torch.no_grad():
         expected = [case.call(module, batch) for batch in batches]
         stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
-        together = vectorised(call, randomness="different")(*stacked)
+        try:
+            together = vectorised(call, randomness="different")(*stacked)
+        except RuntimeError as error:
+            if any(text in str(error) for text in _NO_RULE):
+                raise NotApplicable(f"torch has no batching rule: {error}") from None
+            raise
     for index, one in enumerate(expected):
         apart = convert(together, itemgetter(index))
         if text := difference(apart, one, 1e-4):

@@ -134,6 +134,30 @@ class DeviceWatch(TorchFunctionMode):
             yield finding(check_name, place, problem, "NN404")
 
 
+class PrecisionWatch(TorchFunctionMode):
+    """Notes whether a module leaves double precision on the way, as norms in float32 do."""
+
+    def __init__(self) -> None:
+        """Nothing has left it yet."""
+        super().__init__()
+        self.lowered = False
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Compare what comes out with what went in."""
+        result = func(*args, **(kwargs or {}))
+        given = {tensor.dtype for _, tensor in tensors((args, kwargs))}
+        given_back = {tensor.dtype for _, tensor in tensors(result)}
+        if torch.float64 in given and given_back & {torch.float32, torch.bfloat16, torch.float16}:
+            self.lowered = True
+        return result
+
+
 def device_type(device: object) -> str:
     """The type that an argument names as a device; nothing if it names none."""
     if isinstance(device, torch.device):
