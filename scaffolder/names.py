@@ -57,6 +57,8 @@ def reason_against(name: str) -> str | None:
         return f"it would hide torch.nn.{name}"
     if name in _IMPORTED or hasattr(builtins, name):
         return "generated code uses that name for something else"
+    if name in ("I", "O"):
+        return "it is hard to tell from a digit, and linters refuse it"
     if name.startswith("Test"):
         return "pytest would take the class for a test"
     if keyword.iskeyword(name.lower()) or name.lower() in _HIDING_FILES:

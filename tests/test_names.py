@@ -32,6 +32,8 @@ def test_a_cap_words_name_is_free_to_use(name: str) -> None:
         ("True", "something else"),
         ("ValueError", "something else"),
         ("TestNet", "pytest"),
+        ("I", "digit"),
+        ("O", "digit"),
         ("Class", "class.py"),
         ("Torch", "torch.py"),
     ],
