@@ -55,6 +55,17 @@ def stated(
     return contract
 
 
+class WithLinear(nn.Module):
+    """What many modules here build on: one linear layer that keeps the width of its rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
+
+
 def without(contract: Contract, check: str) -> Contract:
     """The same contract with one opt-out fewer."""
     changed = copy.copy(contract)

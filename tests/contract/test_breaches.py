@@ -1,14 +1,8 @@
 """For every rule there are modules that break it, and the suite names that rule and no other."""
 
-import breaches.construction
-import breaches.devices
-import breaches.forward
-import breaches.registry
 import pytest
 from breaches import BREACHES, Breach
 from module_contract import RULES, run_checks
-
-FAMILIES = (breaches.construction, breaches.registry, breaches.forward, breaches.devices)
 
 
 @pytest.mark.parametrize("breach", BREACHES, ids=lambda breach: breach.name)

@@ -1,7 +1,7 @@
 """Modules that keep the contract pass every check, the compilers' too."""
 
 import pytest
-from good_modules import GOOD
+from good import GOOD
 from module_contract import run_checks
 
 

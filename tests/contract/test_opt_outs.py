@@ -1,7 +1,7 @@
 """The opt-outs stated here are needed: without one, its check fails."""
 
 import pytest
-from good_modules import GOOD
+from good import GOOD
 from module_contract import ContractViolation
 from module_contract.case import Case
 from module_contract.checks import CHECKS, outcome_of

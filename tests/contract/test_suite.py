@@ -5,9 +5,10 @@ import random
 import numpy
 import pytest
 import torch
+from breaches.attributes import UnusedLinear
+from breaches.containers import InList
 from breaches.forward import DropoutAlways
-from breaches.registry import InList, UnusedLinear
-from good_modules import GOOD
+from good import GOOD
 from module_contract import ContractViolation, ModuleContract, run_checks
 from module_contract.case import Case
 from module_contract.checks import CHECKS, outcome_of

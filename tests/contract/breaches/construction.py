@@ -5,7 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from . import breaks
+from .entry import breaks
 
 
 class Applied(nn.Module):

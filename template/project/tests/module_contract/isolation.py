@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-# Its settings are properties of the module, which no type checker sees.
+# Parts of torch that it leaves without types.
+_CUDA: Any = torch.cuda
 _DETERMINISTIC: Any = torch.utils.deterministic
 
 
@@ -22,7 +23,7 @@ def isolated() -> Iterator[None]:
     dtype = torch.get_default_dtype()
     gradients = torch.is_grad_enabled()
     # Asking an idle CUDA for its random state would start it, on every device.
-    busy = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    busy = _CUDA.is_initialized()
     devices = range(torch.cuda.device_count()) if busy else ()
     with (
         torch.random.fork_rng(devices=devices),

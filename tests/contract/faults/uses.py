@@ -1,0 +1,137 @@
+"""Faults that other inputs, transforms, wrappers and compilers show."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from stated import WithLinear
+from torch import Tensor, nn
+
+from .entry import fails
+
+
+@fails("single_sample", says="for a batch of 1 raises ValueError: too few")
+class NeedsTwo(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] == 1:
+            raise ValueError("too few")
+        return self.linear(x)
+
+
+@fails("single_sample_training", says="for a batch of 1 raises ValueError: too few")
+class NeedsTwoInTraining(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.shape[0] == 1:
+            raise ValueError("too few")
+        return self.linear(x)
+
+
+@fails("empty_batch", says="IndexError")
+class LooksAtFirst(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + 0 * x[0]
+
+
+@fails("batch_invariance", says="Do not mix samples in eval mode")
+class MixesSamples(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        return y - y.mean(0, keepdim=True)
+
+
+@fails("strided_inputs", says="`.reshape()`")
+class Views(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.view(-1).view_as(x))
+
+
+@fails("wrong_shape", says="KeyError")
+class LooksUpWidth(WithLinear):
+    sizes: ClassVar[dict[int, float]] = {4: 1.0}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.sizes[x.shape[-1]] * self.linear(x)
+
+
+@fails("wrong_shape", says="AssertionError without a message")
+class BareAssertion(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != 4:
+            raise AssertionError
+        return self.linear(x)
+
+
+@fails("functional", says="does not follow the weights that it is given")
+class ReadsThroughAlias(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = (self.linear.weight, self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, *self.weights) + 0 * self.linear(x)
+
+
+@fails("vmap", says="vmap")
+class BooleanMask(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x).clone()
+        y[y > 0] = 0.0
+        return y
+
+
+@fails("compilation", says="does not compile")
+class BreaksTheGraph(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        torch._dynamo.graph_break()
+        return self.linear(x)
+
+
+@fails("export", says="cannot be exported")
+class UnrollsTheBatch(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.linear(row) for row in x]) if x.shape[0] else self.linear(x)
+
+
+@fails("activation_checkpointing", says="is updated again when the forward is recomputed")
+class CountsFirst(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.count.add_(1)
+        return self.linear(x)
+
+
+@fails("representation", says="does not show the argument steps=7")
+def hides_argument() -> nn.Module:
+    return HidesArgument(7)
+
+
+class HidesArgument(WithLinear):
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+
+@fails("representation", says="has 5 lines where the children need 4")
+class LongDescription(WithLinear):
+    def extra_repr(self) -> str:
+        return "one\ntwo"
+
+
+@fails("sharding", says="temperature: has no dimension, which fully_shard refuses")
+class ScalarParameter(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) * self.temperature
+
+
+@fails("torchscript", says="cannot be scripted", torchscript=True)
+class NotScriptable(WithLinear):
+    def forward(self, x: Tensor, *scales: float) -> Tensor:
+        return self.linear(x)

@@ -1,0 +1,6 @@
+"""Modules that keep the contract, in ways that a careless check would take for a breach."""
+
+from . import forwards as forwards
+from . import registration as registration
+from . import signatures as signatures
+from .entry import GOOD as GOOD
