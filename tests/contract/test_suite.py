@@ -54,7 +54,7 @@ def test_every_check_is_an_inherited_test_with_a_sentence() -> None:
     for name, check in CHECKS.items():
         test = getattr(ModuleContract, f"test_{name}")
         assert test.__doc__ == check.function.__doc__
-        assert check.summary.endswith(".")
+        assert (check.function.__doc__ or "").endswith(".")
 
 
 def test_every_check_waits_for_known_ones_only() -> None:

@@ -29,11 +29,6 @@ class Check:
     slow: bool
     after: tuple[str, ...]
 
-    @property
-    def summary(self) -> str:
-        """What the check proves, in one sentence."""
-        return (self.function.__doc__ or "").strip().splitlines()[0]
-
 
 CHECKS: dict[str, Check] = {}
 
