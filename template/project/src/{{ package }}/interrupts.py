@@ -10,7 +10,8 @@ from collections.abc import Iterator
 def interrupts_held() -> Iterator[None]:
     """Let Ctrl-C wait until the block is done, and interrupt then.
 
-    In the middle of ``torch.save`` it would come out as a RuntimeError about an unfinished file.
+    In the middle of ``torch.save`` it would come out as a RuntimeError about an unfinished file,
+    and TensorBoard's writer, which waits for a thread, would hang.
     """
     if threading.current_thread() is not threading.main_thread():
         # Ctrl-C reaches the main thread alone.

@@ -8,6 +8,7 @@ from typing import Any, Self
 from torch.utils.tensorboard import SummaryWriter
 
 from .files import write_atomically
+from .interrupts import interrupts_held
 
 Record = dict[str, Any]
 
@@ -26,7 +27,8 @@ class MetricsLog:
         lines = "".join(_to_line(record) for record in kept)
         write_atomically(path, lambda file: file.write(lines.encode()))
         self._file = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
+        with interrupts_held():
+            self._board = SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -39,17 +41,19 @@ class MetricsLog:
         traceback: TracebackType | None,
     ) -> None:
         """Close both files."""
-        self._board.close()
-        self._file.close()
+        with interrupts_held():
+            self._board.close()
+            self._file.close()
 
     def log(self, record: Record) -> None:
         """Write the figures of one epoch, which ``record["epoch"]`` tells, to disk at once."""
-        self._file.write(_to_line(record))
-        self._file.flush()
-        for name, value in record.items():
-            if name != "epoch":
-                self._board.add_scalar(name, value, record["epoch"])
-        self._board.flush()
+        with interrupts_held():
+            self._file.write(_to_line(record))
+            self._file.flush()
+            for name, value in record.items():
+                if name != "epoch":
+                    self._board.add_scalar(name, value, record["epoch"])
+            self._board.flush()
 
 
 def read_metrics(path: Path) -> list[Record]:

@@ -104,7 +104,10 @@ class Trainer:
 def run(trainer: Trainer) -> Evaluation:
     """Train to the last epoch, keep ``last.pt`` and ``best.pt``, and test the best epoch."""
     config, folder = trainer.config, trainer.config.output
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
     # Even a run that is stopped in its first epoch can be resumed.
     save_checkpoint(trainer.checkpoint(), folder / "last.pt")
     with (
