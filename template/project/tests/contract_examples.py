@@ -1,7 +1,7 @@
 """Runs the examples of `docs/module-contract.md`, and puts their modules under the contract.
 
 An example says what it needs in plain Python: it assigns a module to `layer` and calls `layer` on
-inputs of `batch` rows. A comment `raises KeyError: text` or `warns DeprecationWarning` announces
+inputs of `batch` rows. A comment `raises KeyError: text` or `warns Warning: text` announces
 what its statement does.
 """
 
