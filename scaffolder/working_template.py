@@ -24,32 +24,31 @@ def find_working_template() -> Path | None:
 def digest(root: Path) -> str:
     """A hash of the template's names, bytes and execute bits below a checkout's root."""
     total = hashlib.sha256()
-    for path in _files(root):
+    for path in template_files(root):
         executable = os.access(path, os.X_OK)
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(root).as_posix()}\0{executable}\0{content}\n".encode())
     return total.hexdigest()[:40]
 
 
-def record(root: Path, repository: Path, version: Version, *, date: str | None = None) -> None:
+def record(root: Path, repository: Path, version: Version) -> None:
     """Commit the template as it stands to a bare repository, and tag it.
 
     Args:
         root: The checkout.
         repository: A bare git repository of template versions.
-        version: How to tag it; a release also becomes the tip of the main branch.
-        date: The commit's date in a form that git reads; now if None.
+        version: How to tag it. A release also becomes the tip of the main branch; so does a
+            pre-release where that branch has no tip yet.
     """
-    environment = dict(ISOLATED)
-    if date is not None:
-        environment |= {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-    environment["GIT_INDEX_FILE"] = str(repository.absolute() / "index.of-working-template")
+    environment = ISOLATED | {
+        "GIT_INDEX_FILE": str(repository.absolute() / "index.of-working-template")
+    }
 
     def run(*arguments: str, stdin: str | None = None) -> str:
         command = (f"--git-dir={repository.absolute()}", f"--work-tree={root}", *arguments)
         return git(*command, cwd=root, environment=environment, stdin=stdin).strip()
 
-    files = "\0".join(path.relative_to(root).as_posix() for path in _files(root))
+    files = "\0".join(path.relative_to(root).as_posix() for path in template_files(root))
     run("update-index", "--add", "-z", "--stdin", stdin=files)
     tip = run("for-each-ref", "--format=%(objectname)", "refs/heads/main")
     parents = ("-p", tip) if tip else ()
@@ -61,7 +60,7 @@ def record(root: Path, repository: Path, version: Version, *, date: str | None =
         run("update-ref", "refs/heads/main", commit)
 
 
-def _files(root: Path) -> list[Path]:
+def template_files(root: Path) -> list[Path]:
     """The template's files, sorted, without what Python or an editor leaves behind."""
     found = [root / "copier.yml"]
     for folder, subfolders, names in os.walk(root / "template"):

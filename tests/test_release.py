@@ -49,6 +49,35 @@ def release(checkout: Path, version: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # a hook below interrupts all that runs, as Ctrl-C does
+    )
+
+
+def write_hook(checkout: Path, name: str, script: str) -> None:
+    hook = checkout / ".git" / "hooks" / name
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+
+
+def write_template_test(checkout: Path, statement: str) -> None:
+    """Make the template's tests pass, and do something while they run."""
+    test = checkout / "tests" / "template" / "test_template.py"
+    test.write_text(
+        "import subprocess\nfrom pathlib import Path\n\n\n"
+        f"def test_template() -> None:\n    {statement}\n"
+    )
+    commit(checkout)
+
+
+def state(checkout: Path) -> tuple[str, str, str, bytes]:
+    """What a release that fails must leave as it was."""
+    bundle = checkout / "scaffolder" / "template.bundle"
+    return (
+        git("rev-parse", "HEAD", cwd=checkout),
+        git("tag", "--list", cwd=checkout),
+        git("status", "--porcelain", cwd=checkout),
+        bundle.read_bytes() if bundle.exists() else b"",
     )
 
 
@@ -128,10 +157,83 @@ def test_a_template_whose_tests_fail_is_not_released(checkout: Path) -> None:
     assert git("tag", cwd=checkout) == ""
 
 
-def test_a_release_that_git_refuses_leaves_the_work_tree_as_it_was(checkout: Path) -> None:
-    hook = checkout / ".git" / "hooks" / "pre-commit"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    assert release(checkout, "90.0.0").returncode != 0
-    assert git("status", "--porcelain", cwd=checkout) == ""
+def test_what_git_ignores_in_the_template_is_not_released(checkout: Path) -> None:
+    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n*.egg-info/\n")
+    commit(checkout)
+    litter = checkout / "template" / "project" / "digits.egg-info"
+    litter.mkdir()
+    (litter / "PKG-INFO").write_text("built here\n")
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert "template/project/digits.egg-info/PKG-INFO" in result.stderr
+    assert git("tag", "--list", cwd=checkout) == ""
+
+
+def test_what_a_maintainer_writes_while_the_tests_run_stays(checkout: Path) -> None:
+    write_template_test(checkout, 'Path("notes.txt").write_text("an idea")')
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert "notes.txt" in result.stderr
+    assert (checkout / "notes.txt").read_text() == "an idea"
+    assert git("tag", "--list", cwd=checkout) == ""
+
+
+def test_what_is_committed_while_the_tests_run_is_not_released(checkout: Path) -> None:
+    write_template_test(
+        checkout, 'subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "work"])'
+    )
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert "new commits" in result.stderr
+    assert git("tag", "--list", cwd=checkout) == ""
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["a later release", "the first release"])
+def test_a_commit_that_a_hook_refuses_leaves_everything_as_it_was(
+    checkout: Path, earlier: bool
+) -> None:
+    bundle = checkout / "scaffolder" / "template.bundle"
+    if earlier:
+        assert release(checkout, "89.0.0").returncode == 0
+        (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- More.\n")
+        commit(checkout)
+    elif bundle.exists():
+        bundle.unlink()
+        commit(checkout)
+    write_hook(checkout, "pre-commit", "exit 1")
+    before = state(checkout)
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert result.stderr == "Nothing was released: a hook of git refused it without a word.\n"
+    assert state(checkout) == before
+
+
+def test_a_tag_that_cannot_be_signed_leaves_everything_as_it_was(checkout: Path) -> None:
+    git("config", "tag.gpgSign", "true", cwd=checkout)
+    git("config", "gpg.program", "false", cwd=checkout)
+    before = state(checkout)
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert result.stderr == "Nothing was released: error: unable to sign the tag.\n"
+    assert state(checkout) == before
+
+
+def test_an_interrupted_release_leaves_everything_as_it_was(checkout: Path) -> None:
+    # Once the commit and the tag are there.
+    write_hook(
+        checkout,
+        "reference-transaction",
+        'if [ "$1" = committed ] && grep -q refs/tags/v90; then rm "$0"; kill -INT 0; fi',
+    )
+    before = state(checkout)
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 1
+    assert result.stderr == "Interrupted; nothing was released.\n"
+    assert state(checkout) == before
+
+
+def test_a_failed_release_keeps_what_was_written_meanwhile(checkout: Path) -> None:
+    write_hook(checkout, "pre-commit", "echo idea > new.txt; exit 1")
+    assert release(checkout, "90.0.0").returncode == 1
+    assert (checkout / "new.txt").read_text() == "idea\n"
+    assert git("status", "--porcelain", cwd=checkout) == "?? new.txt\n"

@@ -12,41 +12,52 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaffolder.bundle import import_bundle, read_header, write_bundle
+from scaffolder.errors import MachineFailure
 from scaffolder.git import ISOLATED, GitFailed, git
 from scaffolder.store import RELEASES
 from scaffolder.versions import Version, newest_release
-from scaffolder.working_template import record
+from scaffolder.working_template import record, template_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSION_FILE = ROOT / "scaffolder" / "__init__.py"
 CHANGELOG = ROOT / "CHANGELOG.md"
 UNRELEASED = "## Unreleased\n"
+# All that a release changes, and so all that a failed one has to put back.
+CHANGED = (VERSION_FILE, CHANGELOG, RELEASES)
 
 
 def main() -> None:
     """Record the release named on the command line, or say why not and exit with 1."""
     if len(sys.argv) != 2:
         sys.exit("Name the version: make release VERSION=x.y.z")
-    version = _new_version(sys.argv[1])
-    _require_clean()
-    notes = _unreleased_notes()
-    _require_passing_template()
     try:
-        _write_version(version)
-        _write_changelog(version, notes)
-        _record_template(version)
-        git("add", "--all", cwd=ROOT)
-        git("commit", "-q", "-m", f"Release {version.tag}", cwd=ROOT)
-        git("tag", "-a", version.tag, "-m", f"nnscaffold {version.tag}", cwd=ROOT)
-    except BaseException:
-        # Nothing but this release is in the work tree: it was clean.
-        git("add", "--all", cwd=ROOT)
-        git("reset", "-q", "--hard", cwd=ROOT)
-        raise
+        version = _new_version(sys.argv[1])
+        _require_clean()
+        head = _head()
+        notes = _unreleased_notes()
+        _require_passing_template()
+        # The tests take minutes, in which a maintainer may have gone on working.
+        _require_clean()
+        if _head() != head:
+            sys.exit("There are new commits, which were not tested: run make release again.")
+        with _all_or_nothing(version, head):
+            _write_version(version)
+            _write_changelog(version, notes)
+            _record_template(version)
+            _commit_and_tag(version)
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; nothing was released.")
+    except (GitFailed, MachineFailure, OSError) as error:
+        sys.exit(f"Nothing was released: {_reason(error)}.")
     print(
         f"Released {version.tag}: committed and tagged. Publish both with: git push --follow-tags"
     )
@@ -73,9 +84,19 @@ def _has_tag(tag: str) -> bool:
     return True
 
 
+def _head() -> str:
+    return git("rev-parse", "HEAD", cwd=ROOT).strip()
+
+
 def _require_clean() -> None:
+    """Refuse what is not committed, whether git shows it or ignores it."""
     if changes := git("status", "--porcelain", cwd=ROOT):
         sys.exit(f"The work tree has changes; commit them or put them away:\n{changes}")
+    committed = git("ls-files", "-z", "--", "copier.yml", "template", cwd=ROOT).split("\0")
+    present = {path.relative_to(ROOT).as_posix() for path in template_files(ROOT)}
+    if strangers := sorted(present.symmetric_difference(filter(None, committed))):
+        names = "\n".join(strangers)
+        sys.exit(f"The template's files are not the committed ones; commit or delete:\n{names}")
 
 
 def _unreleased_notes() -> str:
@@ -88,10 +109,30 @@ def _unreleased_notes() -> str:
 
 
 def _require_passing_template() -> None:
-    print("Testing the template …")
+    print("Testing the template …", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "tests/template"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit("The template's tests fail; nothing was released.")
+
+
+@contextmanager
+def _all_or_nothing(version: Version, head: str) -> Iterator[None]:
+    """Put the changed files, the commit and the tag back as they were if anything fails."""
+    before = {path: path.read_bytes() if path.exists() else None for path in CHANGED}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)
+        if _has_tag(version.tag):
+            git("tag", "-d", version.tag, cwd=ROOT)
+        # Softly: other files are none of a release's business.
+        git("reset", "-q", "--soft", head, cwd=ROOT)
+        git("reset", "-q", "--", *map(str, CHANGED), cwd=ROOT)
+        raise
 
 
 def _write_version(version: Version) -> None:
@@ -115,9 +156,24 @@ def _record_template(version: Version) -> None:
         git("init", "-q", "--bare", "-b", "main", scratch, environment=ISOLATED)
         import_bundle(RELEASES, repository)
         if newest := newest_release(read_header(RELEASES).tags):
-            git("update-ref", "refs/heads/main", f"refs/tags/{newest.tag}", cwd=repository)
+            # Named, not found by its folder: a user's git may refuse bare repositories there.
+            tip = ("update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
+            git(f"--git-dir={scratch}", *tip, environment=ISOLATED)
         record(ROOT, repository, version)
         write_bundle(repository, RELEASES)
+
+
+def _commit_and_tag(version: Version) -> None:
+    paths = [str(path) for path in CHANGED]
+    git("add", "--", *paths, cwd=ROOT)  # the first release's bundle is new to git
+    git("commit", "-q", "-m", f"Release {version.tag}", "--", *paths, cwd=ROOT)
+    git("tag", "-a", version.tag, "-m", f"nnscaffold {version.tag}", cwd=ROOT)
+
+
+def _reason(error: GitFailed | MachineFailure | OSError) -> str:
+    if isinstance(error, GitFailed):
+        return error.last_line or "a hook of git refused it without a word"
+    return error.message.rstrip(".") if isinstance(error, MachineFailure) else str(error)
 
 
 if __name__ == "__main__":
