@@ -2,12 +2,15 @@
 
 Usage: python benchmarks/run.py [RUNS]
 
-Only ratios within one run mean anything: machines differ, and drift.
+Only ratios within one run mean anything: machines differ, and drift. A ratio above its target is
+named at the end, and the exit code is 1.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
-NNSCAFFOLD, COPIER = str(BIN / "nnscaffold"), str(BIN / "copier")
+# As a shell reads them: any of these paths may hold a space.
+NNSCAFFOLD, COPIER = shlex.quote(str(BIN / "nnscaffold")), shlex.quote(str(BIN / "copier"))
+PYTHON, BARE = shlex.quote(sys.executable), shlex.quote(str(HERE / "bare_typer.py"))
 PEERS = HERE.parent / "build" / "peers"
 
 
@@ -44,35 +49,58 @@ class Comparison(NamedTuple):
     theirs: Callable[[], tuple[str, Path]]
 
 
+class Result(NamedTuple):
+    """What a comparison came to: medians of seconds, and the median of the pairs' ratios."""
+
+    comparison: Comparison
+    ours: float
+    theirs: float
+    ratio: float
+
+    @property
+    def misses_target(self) -> bool:
+        """Whether the ratio, as it is printed, is above what we accept."""
+        return round(self.ratio, 2) > self.comparison.target
+
+
 def main() -> None:
-    """Run all comparisons and print a table."""
+    """Run all comparisons, print a table, and exit with 1 where one misses its target."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    rows = []
+    results = []
     with tempfile.TemporaryDirectory() as scratch:
         _isolate(Path(scratch, "home"))
         for comparison in _comparisons(Path(scratch)):
-            ours, theirs = _time(comparison, runs)
-            ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-            rows.append((comparison, statistics.median(ours), statistics.median(theirs), ratio))
+            results.append(_measure(comparison, runs))
             print(f"measured: {comparison.title} / {comparison.peer}", file=sys.stderr)
     print(f"{runs} runs each, turn about; medians; ratio = median of the pairs' ratios\n")
     print("| command | seconds | beside | seconds | ratio | target |")
     print("|---|---|---|---|---|---|")
-    for comparison, ours, theirs, ratio in rows:
+    for comparison, ours, theirs, ratio in results:
         print(
             f"| {comparison.title} | {ours:.3f} | {comparison.peer} | {theirs:.3f} "
             f"| {ratio:.2f} | ≤ {comparison.target} |"
         )
+    if missed := [result.comparison for result in results if result.misses_target]:
+        sys.exit("\n".join(f"above its target: {one.title} / {one.peer}" for one in missed))
 
 
 def _comparisons(scratch: Path) -> Iterator[Comparison]:
-    fresh = _numbered(scratch)
+    numbers = itertools.count(1)
+
+    def folder() -> str:
+        """A folder that is new each time, as a shell reads it."""
+        return shlex.quote(str(scratch / f"made{next(numbers)}"))
+
+    def name() -> str:
+        """A class name that is new each time."""
+        return f"Gate{_letters(next(numbers))}"
+
     yield Comparison(
         "`nnscaffold --help`",
         "a bare Typer application's `--help`",
         1.3,
         lambda: (f"{NNSCAFFOLD} --help", scratch),
-        lambda: (f"{sys.executable} {HERE / 'bare_typer.py'} --help", scratch),
+        lambda: (f"{PYTHON} {BARE} --help", scratch),
     )
     store = "~/.nnscaffold/template.bundle"
     repository = scratch / "digits"
@@ -84,22 +112,22 @@ def _comparisons(scratch: Path) -> Iterator[Comparison]:
         "`nnscaffold new project`",
         "`copier copy`, `git init`, `git commit`",
         1.15,
-        lambda: (f"{NNSCAFFOLD} new project {next(fresh)} --defaults", scratch),
-        lambda: (f"p={next(fresh)}; {by_copier} $p && cd $p && {commit}", scratch),
+        lambda: (f"{NNSCAFFOLD} new project {folder()} --defaults", scratch),
+        lambda: (f'p={folder()}; {by_copier} "$p" && cd "$p" && {commit}', scratch),
     )
     yield Comparison(
         "`nnscaffold new layer`",
         "`copier copy` of the same template",
         0.45,
-        lambda: (f"{NNSCAFFOLD} new layer {_letters(next(fresh))}", repository),
-        lambda: (f"{by_copier} {next(fresh)}", scratch),
+        lambda: (f"{NNSCAFFOLD} new layer {name()}", repository),
+        lambda: (f"{by_copier} {folder()}", scratch),
     )
     yield Comparison(
         "imports of `nnscaffold new layer` alone",
         "`copier copy` of the same template",
         0.45,
-        lambda: (f"{sys.executable} -c 'import scaffolder.cli.main, scaffolder.add'", scratch),
-        lambda: (f"{by_copier} {next(fresh)}", scratch),
+        lambda: (f"{PYTHON} -c 'import scaffolder.cli.main, scaffolder.add'", scratch),
+        lambda: (f"{by_copier} {folder()}", scratch),
     )
     if hygen := _hygen():
         other = scratch / "hygen" / "digits"
@@ -109,19 +137,20 @@ def _comparisons(scratch: Path) -> Iterator[Comparison]:
             "`nnscaffold new layer`",
             "hygen: two files and an index line",
             1.0,
-            lambda: (f"{NNSCAFFOLD} new layer {_letters(next(fresh))}", repository),
-            lambda: (f"{hygen} layer new --name {_letters(next(fresh))}", other),
+            lambda: (f"{NNSCAFFOLD} new layer {name()}", repository),
+            lambda: (f"{hygen} layer new --name {name()}", other),
         )
 
 
-def _time(comparison: Comparison, runs: int) -> tuple[list[float], list[float]]:
+def _measure(comparison: Comparison, runs: int) -> Result:
     ours, theirs = [], []
     for run in range(runs + 1):
         a, b = _seconds(*comparison.ours()), _seconds(*comparison.theirs())
         if run:  # the first warms the caches
             ours.append(a)
             theirs.append(b)
-    return ours, theirs
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    return Result(comparison, statistics.median(ours), statistics.median(theirs), ratio)
 
 
 def _seconds(command: str, folder: Path) -> float:
@@ -132,7 +161,7 @@ def _seconds(command: str, folder: Path) -> float:
 
 def _shell(command: str, folder: Path) -> None:
     result = subprocess.run(
-        ["sh", "-c", f"{command}"],
+        ["sh", "-c", command],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -151,17 +180,13 @@ def _isolate(home: Path) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def _numbered(scratch: Path) -> Iterator[Path]:
-    number = 0
-    while True:
-        number += 1
-        yield scratch / f"made{number}"
-
-
-def _letters(path: Path) -> str:
-    """A class name that is new each time: hygen and we would read digits differently."""
-    number = int(path.name.removeprefix("made"))
-    return f"Gate{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}"
+def _letters(number: int) -> str:
+    """A number from 1 on in letters (a … z, aa …): hygen and we would read digits differently."""
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("a") + letter) + letters
+    return letters
 
 
 def _recorded_version(repository: Path) -> str:
@@ -178,7 +203,7 @@ def _hygen() -> str | None:
     if not command.exists():
         PEERS.mkdir(parents=True, exist_ok=True)
         _shell("npm install --silent --no-audit --no-fund --prefix . hygen@6.2.11", PEERS)
-    return f"env HYGEN_OVERWRITE=1 {command}"
+    return f"env HYGEN_OVERWRITE=1 {shlex.quote(str(command))}"
 
 
 if __name__ == "__main__":
