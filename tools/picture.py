@@ -56,27 +56,28 @@ def _run(command: str, folder: Path, home: Path) -> str:
         "TERM": "xterm-256color",
         "OMP_NUM_THREADS": "2",
     }
-    shown, code = pexpect.run(
-        f"bash -c {_quote(command)}",
-        cwd=str(folder),
+    program = pexpect.spawn(
+        "bash",
+        ["-c", command],
+        cwd=folder,
         env=environment,
         dimensions=(50, WIDTH),
         timeout=300,
-        withexitstatus=True,
         encoding="utf-8",
     )
-    if code:
+    program.expect(pexpect.EOF)
+    program.close()
+    shown = program.before or ""
+    if program.exitstatus != 0:
         sys.exit(f"{command}: {shown}")
     return _settled(shown)
 
 
-def _quote(command: str) -> str:
-    return "'" + command.replace("'", "'\\''") + "'"
-
-
 def _settled(shown: str) -> str:
-    """The last state of each line: a progress bar draws over itself."""
-    shown = re.sub(r"\x1b\[(?:\?\d+[hl]|\d*[A-K])", "", shown).replace("\r\n", "\n")
+    """The last state of each line: a progress bar draws over itself, and a spinner goes."""
+    shown = re.sub(r"\x1b\[\?\d+[hl]", "", shown).replace("\r\n", "\n")
+    shown = re.sub(r"[^\n]*\n\r\x1b\[1A\x1b\[2K", "", shown)
+    shown = re.sub(r"\x1b\[\d*[A-K]", "", shown)
     lines = [line.rsplit("\r", 1)[-1] for line in shown.rstrip().split("\n")]
     return "\n".join(line for line in lines if line.strip())
 
