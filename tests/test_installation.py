@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
 
+from scaffolder import __version__
 from scaffolder.bundle import read_header
 from scaffolder.git import git
 from scaffolder.store import RELEASES
@@ -39,22 +41,46 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sites(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def sources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What can be installed."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "-o", str(folder)]
+    subprocess.run([*build, str(clone)], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    (archive,) = folder.glob("*.tar.gz")
+    return {"clone": clone, "archive": archive, "wheel": wheel}
+
+
+@pytest.fixture(scope="module")
+def sites(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An installation by each way."""
     folder = tmp_path_factory.mktemp("sites")
-    build = [sys.executable, "-m", "build", "--no-isolation", "-o", str(folder / "dist")]
-    subprocess.run([*build, str(clone)], check=True, capture_output=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    (archive,) = (folder / "dist").glob("*.tar.gz")
-    sources = {"clone": clone, "archive": archive, "wheel": wheel}
     return {name: install(source, folder / name) for name, source in sources.items()}
 
 
+@pytest.fixture(scope="module")
+def command(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console script in an environment that has the wheel and what it requires, as users do.
+
+    Made before a test's own home is: pip needs the settings that name the user's index.
+    """
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, with_pip=True)
+    pip = [environment / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", sources["wheel"]], check=True)
+    return environment / "bin" / "nnscaffold"
+
+
 def run(site: Path, *arguments: str | Path, cwd: Path) -> str:
+    module = [sys.executable, "-m", "scaffolder", *map(str, arguments)]
+    return output(module, cwd, os.environ | {"PYTHONPATH": str(site)})
+
+
+def output(command: list[str], cwd: Path, environment: dict[str, str]) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", "scaffolder", *map(str, arguments)],
+        command,
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -107,3 +133,20 @@ def test_a_wheel_carries_types_and_no_tests(sites: dict[str, Path]) -> None:
     assert (sites["wheel"] / "scaffolder" / "py.typed").is_file()
     assert (sites["wheel"] / "scaffolder" / "template.bundle").is_file()
     assert not (sites["wheel"] / "tests").exists()
+
+
+def test_a_wheel_and_what_it_requires_suffice_in_a_new_environment(
+    command: Path, tmp_path: Path, home: Path
+) -> None:
+    shutil.rmtree(home / ".nnscaffold")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def nnscaffold(*arguments: str, cwd: Path = tmp_path) -> str:
+        return output([str(command), *arguments], cwd, environment)
+
+    assert nnscaffold("--version") == f"nnscaffold {__version__}\n"
+    nnscaffold("new", "project", "digits", "--defaults")
+    repository = tmp_path / "digits"
+    nnscaffold("new", "layer", "Gate", "--kind", "attention", cwd=repository)
+    assert (repository / "src" / "digits" / "layers" / "gate.py").is_file()
+    assert (repository / "tests" / "layers" / "test_gate.py").is_file()
