@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 
-.PHONY: help test lint slow demo benchmarks snapshot release clean
+.PHONY: help test lint slow demo benchmarks picture snapshot release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt torch
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[dev,template]'
 	@touch $@
+
+# The tests' tensors are small, and several tests run at once: with threads of torch on top, they
+# only wait for each other's cores.
+test slow release: export OMP_NUM_THREADS = 1
 
 test: $(READY) lint ## Check and run the fast tests
 	@echo "==> Running the fast tests"
@@ -38,8 +42,11 @@ slow: $(READY) ## Run the slow tests
 demo: $(READY) ## Make a repository, add a layer, test it, train it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/demo.sh build/demo
 
-benchmarks: $(READY) ## Measure the figures of the README again
+benchmarks: $(READY) ## Measure the README's figures again; fails above a target
 	@$(BIN)/python benchmarks/run.py
+
+picture: $(READY) ## Draw the README's picture of a session again
+	@$(BIN)/python tools/picture.py
 
 snapshot: $(READY) ## Take over how a generated repository looks now
 	@$(BIN)/python tools/snapshot.py
