@@ -6,13 +6,14 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from scaffolder.checkout import template_checkout
+from scaffolder.checkout import cached_checkout, template_checkout
 from scaffolder.errors import BadInput
-from scaffolder.journal import Change, apply, exclusive
+from scaffolder.journal import Change, apply, exclusive, place_of
 from scaffolder.kinds import choose_kind, read_kinds
-from scaffolder.project import ANSWERS_FILE, find_root, read_project
+from scaffolder.project import ANSWERS_FILE, find_root, parse_project, read_project
 from scaffolder.render.module import NeedsCopier, Rendered, render_module
 from scaffolder.spec import specify
+from scaffolder.store import SOURCE, offer, store_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,31 +59,41 @@ def add_module(
         MachineFailure: A file cannot be written.
     """
     root = find_root(start)
+    project = read_project(root)
+    # Asked and fetched before the repository is held, and the name first: nobody should choose a
+    # kind for a module that cannot be.
+    specify(name, "", role, project.modules)
+    template = template_checkout(project.source, project.version)
+    kinds = read_kinds(template)
+    chosen = choose_kind(kind if isinstance(kind, str) else kind(kinds), role, kinds)
     if dry_run:
-        return _plan(root, name, role, kind)
+        return _plan(project, template, name, role, chosen)
     with exclusive(root):
-        addition = _plan(root, name, role, kind)
+        # Read again: another command may have been at work meanwhile.
+        addition = _plan(read_project(root), template, name, role, chosen)
         apply(root, addition.changes)
     return addition
 
 
 def offered_kinds(start: Path) -> list[Kind]:
-    """The kinds that the template of the repository around a folder offers."""
-    return read_kinds(_template(read_project(find_root(start))))
+    """The kinds of the repository around a folder; elsewhere those that come with this tool."""
+    try:
+        project = read_project(find_root(start))
+    except BadInput as error:
+        if error.code != "not-a-repository":
+            raise
+        return read_kinds(template_checkout(SOURCE, offer()))
+    return read_kinds(template_checkout(project.source, project.version))
 
 
-def _template(project: Project) -> Path:
-    return template_checkout(project.source, project.version)
+def known_kinds(start: Path) -> list[Kind]:
+    """The kinds of the repository around a folder, if that takes no more than a look."""
+    project = read_project(find_root(start))
+    return read_kinds(cached_checkout(project.source, project.version))
 
 
-def _plan(root: Path, name: str, role: Role, kind: str | Callable[[list[Kind]], str]) -> Addition:
-    project = read_project(root)
-    # The name first: nobody should choose a kind for a module that cannot be.
-    module = specify(name, "", role, project.modules)
-    template = _template(project)
-    kinds = read_kinds(template)
-    chosen = kind if isinstance(kind, str) else kind(kinds)
-    module = specify(name, choose_kind(chosen, role, kinds).name, role, project.modules)
+def _plan(project: Project, template: Path, name: str, role: Role, kind: Kind) -> Addition:
+    module = specify(name, kind.name, role, project.modules)
     try:
         rendered = render_module(template, project, module)
     except NeedsCopier:
@@ -94,6 +105,12 @@ def _plan(root: Path, name: str, role: Role, kind: str | Callable[[list[Kind]], 
 
 def _changes(project: Project, module: ModuleSpec, rendered: Rendered) -> list[Change]:
     """All changes, in the order in which every prefix of them leaves a package that imports."""
+    if not any(path.stem == module.file for path in rendered.new):
+        raise BadInput(
+            "template-broken",
+            f"The template {project.source} makes no file {module.file}.py of a {module.role}.",
+            f"If it should, remove {store_folder() / 'checkouts'} and run the command again.",
+        )
     changes = []
     for path, text in sorted(rendered.new.items(), key=lambda new: new[0].parts[0] == "tests"):
         if os.path.lexists(project.root / path):
@@ -102,13 +119,15 @@ def _changes(project: Project, module: ModuleSpec, rendered: Rendered) -> list[C
                 f"{project.root / path} exists already, and nothing is overwritten.",
                 "Choose another name, or move the file away.",
             )
+        place_of(project.root, path)
         changes.append(Change(path, None, text))
     for path, (without, with_it) in rendered.changed.items():
-        present = _read(project.root / path)
+        present = _read(place_of(project.root, path))
         after = with_it if present is None else _with_added_lines(present, without, with_it)
         changes.append(Change(path, present, after))
     answers = _read(project.root / ANSWERS_FILE) or ""
     entry = _with_entry(answers, module.to_line())
+    _require_manifest(project, module, entry)
     return [*changes, Change(PurePosixPath(ANSWERS_FILE), answers, entry)]
 
 
@@ -150,6 +169,22 @@ def _with_entry(answers: str, line: str) -> str:
         lines[end - 1] += "\n"
     lines.insert(end, line)
     return "".join(lines)
+
+
+def _require_manifest(project: Project, module: ModuleSpec, answers: str) -> None:
+    """Prove that the new answers file says what it should, however its YAML is written."""
+    wanted = [*project.modules, module]
+    try:
+        right = parse_project(project.root, answers).modules == wanted
+    except BadInput:
+        right = False
+    if not right:
+        raise BadInput(
+            "answers-invalid",
+            f"{project.root / ANSWERS_FILE} has a list `modules` that is not written one line a "
+            "module, so nothing can be added to it.",
+            "Write each module as a line `- {...}` of its own.",
+        )
 
 
 def _read(path: Path) -> str | None:

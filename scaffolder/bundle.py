@@ -7,14 +7,17 @@ that a working template is recognised as one of them by reading the bundle's hea
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from scaffolder.git import ISOLATED, git
+from scaffolder.errors import MachineFailure
+from scaffolder.git import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SIGNATURE = b"# v2 git bundle\n"
+_ANY_SIGNATURE = re.compile(rb"# v\d+ git bundle\n")
 TAGS = "refs/tags/"
 CONTENTS = "refs/content/"
 
@@ -38,11 +41,22 @@ class Header(NamedTuple):
 
 
 def read_header(bundle: Path) -> Header:
-    """Read a bundle's header without starting git; empty where there is no bundle."""
+    """Read a bundle's header without starting git; empty where there is no bundle.
+
+    Raises:
+        MachineFailure: It is a bundle of a format that only a newer version of this tool writes.
+    """
     header = Header({}, {})
     try:
         with bundle.open("rb") as file:
-            if file.readline() != _SIGNATURE:
+            signature = file.readline()
+            if signature != _SIGNATURE and _ANY_SIGNATURE.fullmatch(signature):
+                raise MachineFailure(
+                    "store-too-new",
+                    f"{bundle} was written by a newer nnscaffold, in a format unknown to this one.",
+                    "Upgrade nnscaffold.",
+                )
+            if signature != _SIGNATURE:
                 return header
             while (line := file.readline()) not in (b"\n", b""):
                 commit, _, ref = line.decode("utf-8", "replace").strip().partition(" ")
@@ -57,13 +71,13 @@ def read_header(bundle: Path) -> Header:
 
 def import_bundle(bundle: Path, repository: Path) -> None:
     """Fetch a bundle's versions into a bare repository; one that is there stays as it is."""
-    present = set(git("for-each-ref", "--format=%(refname)", cwd=repository).split())
+    present = set(bare(repository, "for-each-ref", "--format=%(refname)").split())
     header = read_header(bundle)
     offered = [f"{TAGS}{tag}" for tag in header.tags]
     offered += [f"{CONTENTS}{digest}" for digest in header.contents]
     if missing := [ref for ref in offered if ref not in present]:
         refspecs = [f"{ref}:{ref}" for ref in missing]
-        git("fetch", "-q", str(bundle.absolute()), *refspecs, cwd=repository, environment=ISOLATED)
+        bare(repository, "fetch", "-q", str(bundle.absolute()), *refspecs)
 
 
 def write_bundle(repository: Path, bundle: Path) -> None:
@@ -71,12 +85,11 @@ def write_bundle(repository: Path, bundle: Path) -> None:
     # Written beside its target, so that the last step is a rename on one file system.
     unfinished = bundle.with_name(f".{bundle.name}.{os.getpid()}")
     try:
-        git(
+        bare(
+            repository,
             *("-c", "pack.threads=1"),  # the same history gives the same bytes
             *("bundle", "create", "-q", "--version=2", str(unfinished.absolute())),
             *("HEAD", "refs/heads/main", "--tags", f"--glob={CONTENTS}*"),
-            cwd=repository,
-            environment=ISOLATED,
         )
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())

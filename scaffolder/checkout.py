@@ -8,9 +8,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from scaffolder.bundle import read_header
 from scaffolder.errors import BadInput, MachineFailure
 from scaffolder.git import ISOLATED, GitFailed, git
-from scaffolder.store import SOURCE, offer, store_folder
+from scaffolder.store import SOURCE, offer, repair, store_folder, store_path
 
 _SHORTCUTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as in Copier
 
@@ -26,21 +27,36 @@ def template_checkout(source: str, version: str) -> Path:
         BadInput: The template has no such version, or cannot be read at its address.
         MachineFailure: The folder cannot be written.
     """
-    key = hashlib.sha256(f"{source}\0{version}".encode("utf-8", "surrogateescape")).hexdigest()
-    folder = store_folder() / "checkouts" / key[:32]
-    if not folder.is_dir():
+    folder = cached_checkout(source, version)
+    if folder.is_dir():
+        return folder
+    try:
         if source == SOURCE:
             offer()
+            folder = cached_checkout(source, version)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
             _clone(source, version, folder)
-        except OSError as error:
-            raise MachineFailure(
-                "store-not-writable",
-                f"The folder {folder.parent} cannot be written: {error.strerror}.",
-                "Make it writable and free some space, then run the command again.",
-            ) from error
+        except BadInput:
+            if source != SOURCE or not repair():
+                raise
+            _clone(source, version, folder)
+    except OSError as error:
+        raise MachineFailure(
+            "store-not-writable",
+            f"The folder {folder.parent} cannot be written: {error.strerror}.",
+            "Make it writable and free some space, then run the command again.",
+        ) from error
     return folder
+
+
+def cached_checkout(source: str, version: str) -> Path:
+    """Where a version's files are kept, whether or not they are there yet."""
+    # In the store a version is known by its commit, too: a store made anew may number its
+    # pre-releases otherwise.
+    commit = read_header(store_path()).tags.get(version, "") if source == SOURCE else ""
+    text = f"{source}\0{version}\0{commit}".encode("utf-8", "surrogateescape")
+    return store_folder() / "checkouts" / hashlib.sha256(text).hexdigest()[:32]
 
 
 def _clone(source: str, version: str, folder: Path) -> None:
@@ -55,7 +71,7 @@ def _clone(source: str, version: str, folder: Path) -> None:
             raise BadInput(
                 "template-unavailable",
                 f"Version {version} of the template {source}, which this repository was made "
-                f"from, cannot be had: {error.last_line}.",
+                f"from, cannot be had: {error.reason}.",
                 _way_out(source),
             ) from error
         shutil.rmtree(new / ".git")
@@ -69,10 +85,14 @@ def _clone(source: str, version: str, folder: Path) -> None:
 def _resolve(version: str, repository: Path) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+/-]*", version):
         raise GitFailed((version,), f"'{version}' is no version")
-    return git("rev-parse", "--verify", "-q", f"{version}^{{commit}}", cwd=repository).strip()
+    try:
+        return git("rev-parse", "--verify", f"{version}^{{commit}}", cwd=repository).strip()
+    except GitFailed as error:
+        raise GitFailed((version,), "it has no such version") from error
 
 
 def _address(source: str) -> str:
+    source = source.removeprefix("git+")  # as Copier writes "this is for git"
     for shortcut, server in _SHORTCUTS.items():
         if source.startswith(shortcut):
             return f"{server}{source.removeprefix(shortcut).strip('/')}.git"

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scaffolder.errors import BadInput
+from scaffolder.errors import AnswerRefused, BadInput
 from scaffolder.first_commit import commit_all
 from scaffolder.git import setting
+from scaffolder.lock import Busy, locked
+from scaffolder.project import ANSWERS_FILE, read_project
 from scaffolder.render.repository import render_repository
-from scaffolder.store import SOURCE, offer
+from scaffolder.store import SOURCE, offer, repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _UNFINISHED = ".nnscaffold-unfinished"
+_PATIENCE_IN_SECONDS = 1.0
 
 
 class NewProject(NamedTuple):
@@ -71,15 +73,9 @@ def create_project(
     else:
         source = _lasting_address(source)
     with _unfinished_folder(path, dry_run) as folder:
-        render_repository(
-            source,
-            version,
-            folder,
-            dict(answers),
-            suggestions=_suggestions(path),
-            ask=ask,
-        )
-        project = _describe(path, folder, commit)
+        _render(source, version, folder, dict(answers), _suggestions(path), ask)
+        _refuse_git(folder, source)
+        project = _describe(path, source, folder, commit)
         if commit and not dry_run:
             commit_all(folder, project.answers)
         if not dry_run:
@@ -88,21 +84,23 @@ def create_project(
 
 
 def _require_free(path: Path) -> None:
-    if os.path.lexists(path) and not path.is_dir():
-        raise BadInput("target-exists", f"{path} is not a folder.", "Name a new folder.")
-    if path.is_dir():
-        if Path.cwd().is_relative_to(path.resolve()):
-            raise BadInput(
-                "target-in-use",
-                f"{path} is the folder you are in, which cannot be replaced under you.",
-                "Go to the folder above it and name it from there.",
-            )
-        try:
-            occupied = any(path.iterdir())
-        except OSError as error:
-            raise _not_writable(path, error) from error
-        if occupied:
-            raise BadInput("target-exists", f"{path} is not empty.", "Name a new folder.")
+    try:
+        os.lstat(path)
+        occupied = path.is_symlink() or not path.is_dir() or any(path.iterdir())
+        in_use = Path.cwd().is_relative_to(path.resolve())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _not_writable(path, error) from error
+    if occupied:
+        reason = "is not empty" if path.is_dir() and not path.is_symlink() else "is not a folder"
+        raise BadInput("target-exists", f"{path} {reason}.", "Name a new folder.")
+    if in_use:
+        raise BadInput(
+            "target-in-use",
+            f"{path} is the folder you are in, which cannot be replaced under you.",
+            "Go to the folder above it and name it from there.",
+        )
 
 
 def _lasting_address(source: str) -> str:
@@ -111,12 +109,13 @@ def _lasting_address(source: str) -> str:
     Raises:
         BadInput: It is a plain folder, which has no versions, or it holds a password.
     """
-    if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", source):
+    if re.match(r"(?i)(git\+)?https?://[^/]*@|[a-z+]+://[^/@]*:[^/@]*@", source):
         raise BadInput(
             "template-address",
-            "The template's address holds a password, and would be committed with it.",
-            "Leave the password out, and let git's credential helper or an SSH key give it.",
+            "The template's address holds a password or token, and would be committed with it.",
+            "Leave it out, and let git's credential helper or an SSH key give it.",
         )
+    source = source.removeprefix("file://")  # Copier knows paths only
     local = Path(source).expanduser()
     if not local.exists():
         return source
@@ -149,28 +148,20 @@ def _unfinished_folder(path: Path, dry_run: bool) -> Iterator[Path]:
     except OSError as error:
         _remove_empty(created)
         raise _not_writable(parent, error) from error
-    lock = os.open(scratch, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield scratch / "repository"
+        with locked(scratch, patience=_PATIENCE_IN_SECONDS):
+            yield scratch / "repository"
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        os.close(lock)
         _remove_empty(created)
 
 
 def _remove_abandoned(path: Path) -> None:
     for scratch in path.parent.glob(f".*{_UNFINISHED}"):
-        if not scratch.name.startswith(f".{path.name[:100]}."):
-            continue
-        lock = os.open(scratch, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(scratch, ignore_errors=True)
-        except BlockingIOError:
-            pass  # another command is at work in it
-        finally:
-            os.close(lock)
+        if scratch.name.startswith(f".{path.name[:100]}."):
+            # Another command may be at work in it, or it may be somebody else's.
+            with suppress(Busy, OSError), locked(scratch, patience=0):
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -181,15 +172,62 @@ def _remove_empty(folders: list[Path]) -> None:
             return  # the new repository, or somebody else's file, is in it
 
 
-def _describe(path: Path, folder: Path, commit: bool) -> NewProject:
-    from scaffolder.project import read_project
+def _render(
+    source: str,
+    version: str | None,
+    folder: Path,
+    answers: dict[str, Any],
+    suggestions: dict[str, str],
+    ask: bool,
+) -> None:
+    """Render the template; a suggestion that it refuses was not the user's, and is dropped."""
+    while True:
+        try:
+            return render_repository(
+                source, version, folder, answers, suggestions=suggestions, ask=ask
+            )
+        except AnswerRefused as error:
+            if error.question not in suggestions:
+                raise
+            del suggestions[error.question]
+        except BadInput as error:
+            if error.code != "template-unavailable" or source != SOURCE or not repair():
+                raise
+        shutil.rmtree(folder, ignore_errors=True)
 
+
+def _refuse_git(folder: Path, source: str) -> None:
+    """Git's settings and hooks name programs, which the first commit would run."""
+    if any(path.name.lower() == ".git" for path in folder.rglob("*")):
+        raise BadInput(
+            "template-unsafe",
+            f"The template {source} writes into git's own folder, from which programs are run.",
+            "Do not use this template.",
+        )
+
+
+def _describe(path: Path, source: str, folder: Path, commit: bool) -> NewProject:
     files = {
-        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8", errors="replace")
+        file.relative_to(folder).as_posix(): _text(file)
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_symlink() or file.is_file()
     }
-    return NewProject(path, files, read_project(folder).answers, commit)
+    try:
+        answers = read_project(folder).answers
+    except BadInput as error:
+        raise BadInput(
+            "template-unfit",
+            f"The template {source} makes repositories without a list of modules.",
+            f"Give it a question `modules` and a file {ANSWERS_FILE}, as nnscaffold's own has.",
+        ) from error
+    return NewProject(path, files, answers, commit)
+
+
+def _text(file: Path) -> str:
+    """A file's text, for showing it; a link's target, which may be no file of the repository."""
+    if file.is_symlink():
+        return f"link to {file.readlink()}\n"
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _suggestions(path: Path) -> dict[str, str]:

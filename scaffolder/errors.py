@@ -29,6 +29,23 @@ class BadInput(ScaffoldError):
     exit_code = 2
 
 
+class AnswerRefused(BadInput):
+    """An answer to one of the template's questions will not do.
+
+    Attributes:
+        question: Which one.
+    """
+
+    def __init__(self, question: str, reason: str) -> None:
+        """Say what the template says of the answer."""
+        super().__init__(
+            "answer-invalid",
+            f"The answer to '{question}' is refused: {reason.rstrip('.')}.",
+            f"Give another one with -d {question}=VALUE.",
+        )
+        self.question = question
+
+
 class MachineFailure(ScaffoldError):
     """The machine, or this tool, failed; nothing was written."""
 

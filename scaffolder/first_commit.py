@@ -23,12 +23,13 @@ def commit_all(folder: Path, answers: Mapping[str, Any]) -> None:
     branch = setting("init.defaultBranch") or "main"
     try:
         git("init", "-q", "--template=", "-b", branch, cwd=folder)
-        git(*plain, "add", "--all", cwd=folder)
+        # Forced: what the user's own git ignores everywhere still belongs to this repository.
+        git(*plain, "add", "--all", "--force", cwd=folder)
         git(*plain, "commit", "-q", "-m", message, cwd=folder, environment=_identity(answers))
     except GitFailed as error:
         raise MachineFailure(
             "git-failed",
-            f"Git could not make the first commit: {error.last_line}.",
+            f"Git could not make the first commit: {error.reason}.",
             "Mend git's configuration, or leave the commit out with --no-git.",
         ) from error
 

@@ -31,9 +31,11 @@ class GitFailed(Exception):
         self.stderr = stderr
 
     @property
-    def last_line(self) -> str:
-        """The end of what git said, which tells the reason."""
-        return self.stderr.rpartition("\n")[2].rstrip(".")
+    def reason(self) -> str:
+        """The line of what git said that tells the reason: its last error, else the last of all."""
+        lines = self.stderr.splitlines() or [""]
+        errors = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+        return (errors or lines)[-1].removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
 
 
 def git(
@@ -76,6 +78,11 @@ def git(
     if result.returncode != 0:
         raise GitFailed(arguments, result.stderr.strip())
     return result.stdout
+
+
+def bare(repository: Path, *arguments: str) -> str:
+    """Run git on a bare repository of template versions, whatever the user's configuration is."""
+    return git(f"--git-dir={repository.absolute()}", *arguments, environment=ISOLATED)
 
 
 def setting(name: str) -> str:

@@ -43,10 +43,13 @@ def read_kinds(template: Path) -> list[Kind]:
         try:
             fields = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
             kind = Kind(path.parent.name, fields["role"], fields["description"], fields["shows"])
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+            if kind.role not in ("layer", "model"):
+                raise ValueError(f"its role is {kind.role!r}")
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
             raise BadInput(
                 "kind-invalid",
-                f"The template's kind '{path.parent.name}' cannot be read: {error}.",
+                f"The template's kind '{path.parent.name}' cannot be read: "
+                f"{' '.join(str(error).split())}.",
                 "Give its kind.yml the texts `role`, `description` and `shows`.",
             ) from error
         if fields.get("offered", True):

@@ -61,6 +61,15 @@ def reason_against(name: str) -> str | None:
         return "it is hard to tell from a digit, and linters refuse it"
     if name.startswith("Test"):
         return "pytest would take the class for a test"
-    if keyword.iskeyword(name.lower()) or name.lower() in _HIDING_FILES:
-        return f"its file would be {name.lower()}.py, which Python could not import"
+    file = file_name(name)
+    if keyword.iskeyword(file) or file in _HIDING_FILES:
+        return f"its file would be {file}.py, which Python could not import"
     return None
+
+
+def file_name(name: str) -> str:
+    """The file of a class, without `.py`: `HTTPNet` lies in `http_net`, a file of its words.
+
+    A run of capitals is one word; a digit belongs to the word before it.
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

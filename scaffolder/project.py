@@ -65,12 +65,23 @@ def read_project(root: Path) -> Project:
     """
     path = root / ANSWERS_FILE
     try:
-        answers = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        return parse_project(root, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             "answers-unreadable", f"{path} cannot be read: {error}.", "Restore it from git."
         ) from error
-    except yaml.YAMLError as error:
+
+
+def parse_project(root: Path, text: str) -> Project:
+    """Read a repository's answers and its manifest from the text of its answers file.
+
+    Raises:
+        BadInput: The answers name something twice, or lack what is needed.
+    """
+    path = root / ANSWERS_FILE
+    try:
+        answers = yaml.load(text, Loader=_UniqueKeys)
+    except (yaml.YAMLError, TypeError, ValueError) as error:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from scaffolder.errors import BadInput
-from scaffolder.names import reason_against
+from scaffolder.names import file_name, reason_against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,18 +39,21 @@ class ModuleSpec:
         """Read an entry of the manifest in the file `path`.
 
         Raises:
-            BadInput: The entry is not a mapping of this class's fields to texts.
+            BadInput: The entry is not what this tool writes.
         """
         wanted = [field.name for field in fields(cls)]
         if (
             not isinstance(entry, dict)
             or sorted(entry) != sorted(wanted)
             or not all(isinstance(value, str) for value in entry.values())
+            or entry["role"] not in ("layer", "model")
+            or not re.fullmatch(r"[A-Z][A-Za-z0-9]*", entry["name"])
+            or entry["file"] != file_name(entry["name"])
         ):
             raise BadInput(
                 "manifest-invalid",
                 f"{path} has an entry under `modules` that is no module: {entry!r}.",
-                f"Give it exactly {', '.join(wanted)}, or remove it.",
+                f"Give it {', '.join(wanted)} as `nnscaffold new` writes them, or remove it.",
             )
         return cls(**entry)
 
@@ -89,15 +92,6 @@ def specify(name: str, kind: str, role: Role, existing: Iterable[ModuleSpec]) ->
     return ModuleSpec(name, kind, role, file)
 
 
-def file_name(name: str) -> str:
-    """The file of a class: `HTTPNet2D` lies in `http_net2_d`, as its words are read.
-
-    A run of capitals is one word; a digit belongs to the word before it.
-    """
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return words.lower()
-
-
 def closest(word: str, known: Iterable[str]) -> str:
     """A question that names the nearest known word, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)
@@ -107,6 +101,8 @@ def closest(word: str, known: Iterable[str]) -> str:
 def _proposal(name: str) -> str:
     words = re.findall(r"[A-Za-z0-9]+", name.rpartition(".")[2])
     proposal = "".join(word[0].upper() + word[1:] for word in words)
+    if re.fullmatch(r"[A-Z][A-Za-z0-9]{0,39}", name):
+        return "Choose another name."
     if name.isascii() and proposal != name and not reason_against(proposal):
         return f"Try '{proposal}'."
     return "Use CapWords, such as 'GatedAttention'."

@@ -7,23 +7,22 @@ it older, newer or a checkout in development, takes away what a repository was m
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaffolder.bundle import Header, import_bundle, read_header, write_bundle
+from scaffolder.bundle import import_bundle, read_header, write_bundle
 from scaffolder.errors import MachineFailure
-from scaffolder.git import ISOLATED, GitFailed, git
+from scaffolder.git import ISOLATED, GitFailed, bare, git
+from scaffolder.lock import Busy, locked
 from scaffolder.versions import newest_release, next_prerelease
 from scaffolder.working_template import digest, find_working_template, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from scaffolder.bundle import Header
 
 SOURCE = "~/.nnscaffold/template.bundle"
+_PATIENCE_IN_SECONDS = 60.0
 RELEASES = Path(__file__).with_name("template.bundle")
 
 
@@ -49,13 +48,12 @@ def offer() -> str:
     carried = read_header(RELEASES)
     root = find_working_template()
     working = digest(root) if root else None
-    if working and (tag := carried.tag_of(working)):
-        working = None
+    if working and (released := carried.tag_of(working)):
         _add(carried, None, None)
-        return tag
+        return released
     _add(carried, root, working)
-    if working and (tag := read_header(store_path()).tag_of(working)):
-        return tag
+    if working and (prerelease := read_header(store_path()).tag_of(working)):
+        return prerelease
     newest = newest_release(carried.tags)
     if newest is None:
         raise MachineFailure(
@@ -66,6 +64,21 @@ def offer() -> str:
     return newest.tag
 
 
+def repair() -> bool:
+    """Make the store anew from what this tool carries, if it is damaged; say whether it was.
+
+    The damaged file is kept beside it: it may hold versions that this tool does not carry.
+    """
+    with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
+        try:
+            _import(Path(scratch), store_path())
+        except GitFailed:
+            store_path().replace(store_path().with_suffix(".bundle.damaged"))
+            offer()
+            return True
+    return False
+
+
 def _add(carried: Header, root: Path | None, working: str | None) -> None:
     """Add what the store lacks: the carried releases, and the working template if there is one."""
     if _has_all(carried, working):
@@ -73,10 +86,10 @@ def _add(carried: Header, root: Path | None, working: str | None) -> None:
     folder = store_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
+        with locked(folder, patience=_PATIENCE_IN_SECONDS):
             if not _has_all(carried, working):  # another process may have been faster
                 _rebuild(root, working)
-    except (OSError, GitFailed) as error:
+    except (OSError, GitFailed, Busy) as error:
         raise MachineFailure(
             "store-not-writable",
             f"The template store {folder} cannot be written: {_reason(error)}.",
@@ -92,31 +105,28 @@ def _has_all(carried: Header, working: str | None) -> bool:
 def _rebuild(root: Path | None, working: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
         repository = Path(scratch)
-        git("init", "-q", "--bare", "-b", "main", scratch, environment=ISOLATED)
         # The store first: where two bundles differ on a version, what repositories may already
         # have been made from stays.
-        for bundle in (store_path(), RELEASES):
-            import_bundle(bundle, repository)
-        tags = set(git("tag", "--list", cwd=repository).split())
-        if newest := newest_release(tags):
-            git("update-ref", "refs/heads/main", f"refs/tags/{newest.tag}", cwd=repository)
+        tags = _import(repository, store_path(), RELEASES)
         if root and working and read_header(store_path()).tag_of(working) is None:
             record(root, repository, next_prerelease(tags))
         write_bundle(repository, store_path())
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock; it goes with the process, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _import(repository: Path, *bundles: Path) -> set[str]:
+    """Make a bare repository of what bundles hold; return its tags."""
+    git("init", "-q", "--bare", "-b", "main", str(repository), environment=ISOLATED)
+    for bundle in bundles:
+        import_bundle(bundle, repository)
+    tags = set(bare(repository, "tag", "--list").split())
+    if newest := newest_release(tags):
+        bare(repository, "update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
+    return tags
 
 
-def _reason(error: OSError | GitFailed) -> str:
+def _reason(error: OSError | GitFailed | Busy) -> str:
     if isinstance(error, GitFailed):
-        return error.last_line
+        return error.reason
+    if isinstance(error, Busy):
+        return "another command holds it"
     return error.strerror or str(error)

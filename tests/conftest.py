@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 GIT_CONFIG = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 # What a program needs of the machine; all else could be the user's taste and stays out.
-_KEPT = ("PATH", "LANG", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+_KEPT = ("PATH", "LANG", "TMPDIR")
+# How this machine must do arithmetic, where somebody has said so.
+_KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_")
 
 
 class Run(Protocol):
@@ -74,7 +76,12 @@ def repository(seeded_home: Path, tmp_path: Path) -> Path:
 
 def isolated_environment(home: Path) -> dict[str, str]:
     """The variables of a program that sees this home and nothing of the user's."""
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    return kept | {
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",

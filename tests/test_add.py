@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -58,6 +59,45 @@ def test_a_manifest_of_nothing_takes_a_first_module(repository: Path) -> None:
     answers.write_text(f"{head}modules: []\n")
     add_module(repository, "GatedMap", "layer", kind="linear")
     assert [module.name for module in read_project(repository).modules] == ["GatedMap"]
+
+
+@pytest.mark.parametrize(
+    "style", ["modules: [{entry}]", "modules:\n  - {entry}", "modules: [] # x"]
+)
+def test_a_manifest_in_another_style_is_refused_rather_than_broken(
+    repository: Path, style: str
+) -> None:
+    answers = repository / ANSWERS_FILE
+    head, _, tail = answers.read_text().partition("modules:")
+    entry = tail.splitlines()[1].removeprefix("- ")
+    answers.write_text(f"{head}{style.replace('{entry}', entry)}\n")
+    before = changed(repository)
+    with pytest.raises(BadInput, match="one line a module"):
+        add_module(repository, "GatedMap", "layer", kind="linear")
+    assert changed(repository) == before
+
+
+def test_a_damaged_store_is_made_anew(repository: Path, home: Path) -> None:
+    store = home / ".nnscaffold" / "template.bundle"
+    store.write_bytes(store.read_bytes()[:-100])
+    shutil.rmtree(home / ".nnscaffold" / "checkouts")
+    add_module(repository, "GatedMap", "layer", kind="linear")
+    assert store.with_suffix(".bundle.damaged").is_file()
+
+
+def test_an_index_that_is_a_link_is_left_alone(repository: Path) -> None:
+    index = repository / INDEX
+    index.rename(repository / "index.py")
+    index.symlink_to(repository / "index.py")
+    with pytest.raises(BadInput, match="over a link"):
+        add_module(repository, "GatedMap", "layer", kind="linear")
+
+
+def test_the_store_is_safe_from_a_home_that_has_answers_of_its_own(home: Path) -> None:
+    (home / ANSWERS_FILE).write_text("_commit: v1\n_src_path: gh:ada/dotfiles\n")
+    with pytest.raises(BadInput, match="no list `modules`"):
+        add_module(home, "GatedMap", "layer", kind="linear")
+    assert (home / ".nnscaffold" / "template.bundle").is_file()
 
 
 def test_lines_written_by_hand_around_the_index_stay(repository: Path) -> None:
@@ -210,3 +250,38 @@ def test_a_version_that_is_an_option_or_a_command_is_refused(
     answers.write_text(answers.read_text().replace(present, version, 1))
     with pytest.raises(BadInput, match="cannot be had"):
         add_module(repository, "GatedMap", "layer", kind="linear")
+
+
+@pytest.mark.parametrize("folder", ["src/digits/layers", "tests"])
+def test_a_linked_folder_leads_no_file_out_of_the_repository(
+    repository: Path, tmp_path: Path, folder: str
+) -> None:
+    (repository / folder).rename(tmp_path / "outside")
+    (repository / folder).symlink_to(tmp_path / "outside")
+    before = sorted((tmp_path / "outside").rglob("*"))
+    with pytest.raises(BadInput) as refused:
+        add_module(repository, "GatedMap", "layer", kind="linear")
+    assert refused.value.code == "place-refused"
+    assert sorted((tmp_path / "outside").rglob("*")) == before
+
+
+def test_a_template_writes_nothing_into_gits_own_folder(repository: Path, tmp_path: Path) -> None:
+    team = team_template(tmp_path, repository)
+    (source,) = team.glob("template/project/src/*/layers/*yield*")
+    folder = team / "template" / "project" / "{{ '.git' }}"
+    folder.mkdir()
+    (folder / source.name).write_text("x")
+    tag_template(team, repository, "v7.0.0")
+    with pytest.raises(BadInput) as refused:
+        add_module(repository, "GatedMap", "layer", kind="linear")
+    assert refused.value.code in ("place-refused", "template-unsupported")
+    assert changed(repository) == [ANSWERS_FILE]
+
+
+def test_a_checkout_that_lost_a_file_adds_no_half_of_a_layer(repository: Path, home: Path) -> None:
+    for file in (home / ".nnscaffold" / "checkouts").rglob("*yield*"):
+        if "src" in file.parts:
+            file.unlink()
+    with pytest.raises(BadInput, match=r"no file gated_map\.py"):
+        add_module(repository, "GatedMap", "layer", kind="linear")
+    assert changed(repository) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,10 +101,14 @@ def test_a_folder_with_anything_in_it_is_refused(place: Path) -> None:
     assert entries(place / "digits") == [".keep"]
 
 
-@pytest.mark.parametrize("kind", ["file", "dangling link"])
-def test_what_is_no_folder_is_refused(place: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["file", "dangling link", "link to an empty folder"])
+def test_what_is_no_folder_is_refused(place: Path, tmp_path: Path, kind: str) -> None:
     target = place / "digits"
-    target.touch() if kind == "file" else target.symlink_to("nowhere")
+    (tmp_path / "empty").mkdir()
+    if kind == "file":
+        target.touch()
+    else:
+        target.symlink_to("nowhere" if kind == "dangling link" else tmp_path / "empty")
     with pytest.raises(BadInput, match="not a folder"):
         create_project(target, {})
     assert entries(place) == ["digits"]
@@ -150,7 +155,9 @@ def test_a_refused_answer_is_named_and_nothing_is_written(
     ("source", "sentence"),
     [
         ("/nowhere/at/all", "cannot be used"),
+        ("https://localhost:1/template.git", "cannot be used"),
         ("https://ada:secret@example.org/template.git", "password"),
+        ("https://secret@example.org/template.git", "token"),
     ],
 )
 def test_a_template_that_cannot_be_had_is_named(place: Path, source: str, sentence: str) -> None:
@@ -180,6 +187,59 @@ def test_a_template_that_runs_commands_is_refused(place: Path, tmp_path: Path) -
     assert entries(place) == []
 
 
+def test_a_template_with_changes_in_no_commit_is_refused(place: Path, tmp_path: Path) -> None:
+    team = tmp_path / "team"
+    team.mkdir()
+    (team / "copier.yml").write_text("package: {type: str, default: x}\n")
+    git("init", "-q", cwd=team)
+    git("add", "-A", cwd=team)
+    git("commit", "-q", "-m", "x", cwd=team)
+    (team / "new").write_text("not committed")
+    with pytest.raises(BadInput, match="in no commit"):
+        create_project(place / "digits", {}, source=str(team))
+    git("add", "-A", cwd=team)
+    git("commit", "-q", "-m", "y", cwd=team)
+    with pytest.raises(BadInput, match="without a list of modules"):
+        create_project(place / "digits", {}, source=str(team))
+    assert entries(place) == []
+
+
+def test_what_git_ignores_everywhere_is_committed_all_the_same(place: Path, home: Path) -> None:
+    (home / "ignored").write_text("*.toml\n")
+    with (home / ".gitconfig").open("a") as config:
+        config.write(f"[core]\n\texcludesFile = {home / 'ignored'}\n")
+    project = create_project(place / "digits", {})
+    assert "pyproject.toml" in git("ls-files", cwd=project.path).split()
+
+
+def test_a_hardened_git_can_make_a_repository(place: Path, home: Path) -> None:
+    shutil.rmtree(home / ".nnscaffold")
+    with (home / ".gitconfig").open("a") as config:
+        config.write("[safe]\n\tbareRepository = explicit\n")
+    create_project(place / "digits", {})
+    assert entries(place) == ["digits"]
+
+
+def test_a_suggestion_that_the_template_refuses_is_dropped(place: Path, home: Path) -> None:
+    (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@localhost\n")
+    answers = create_project(place / ("x" * 70), {"package": "x"}).answers
+    assert answers["author_email"] == ""
+    assert answers["project_name"] == "Digit classifier"
+
+
+def test_a_name_that_no_disk_can_hold_is_refused(place: Path) -> None:
+    with pytest.raises(BadInput, match="File name too long"):
+        create_project(place / ("x" * 300), {})
+
+
+def test_a_damaged_store_is_made_anew(place: Path, home: Path) -> None:
+    store = home / ".nnscaffold" / "template.bundle"
+    whole = store.read_bytes()
+    store.write_bytes(whole[: len(whole) // 2])
+    create_project(place / "digits", {})
+    assert store.with_suffix(".bundle.damaged").is_file()
+
+
 def test_an_unknown_version_is_named(place: Path) -> None:
     with pytest.raises(BadInput, match="v9"):
         create_project(place / "digits", {}, version="v9")
@@ -201,7 +261,7 @@ def test_a_kill_at_any_moment_leaves_the_whole_repository_or_none(place: Path) -
     expected = git("ls-files", cwd=place / "digits")
     rename_away = 0
     moments = random.Random(0)
-    outcomes = set()
+    outcomes, seen_unfinished = set(), False
     for _ in range(12):
         if (place / "digits").exists():
             (place / "digits").rename(place.parent / f"whole-{rename_away}")
@@ -216,6 +276,7 @@ def test_a_kill_at_any_moment_leaves_the_whole_repository_or_none(place: Path) -
         time.sleep(moments.uniform(0.3, 1.2) * whole)  # the moment of the kill, not a wait for it
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        seen_unfinished |= any(name.endswith("-unfinished") for name in entries(place))
         if (place / "digits").exists():
             assert git("status", "--porcelain", cwd=place / "digits") == ""
             assert git("ls-files", cwd=place / "digits") == expected
@@ -224,10 +285,16 @@ def test_a_kill_at_any_moment_leaves_the_whole_repository_or_none(place: Path) -
             outcomes.add("none")
     if (place / "digits").exists():
         (place / "digits").rename(place.parent / "last")
-    # What the killed commands left beside the target goes with the next command.
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    # What the killed commands left beside the target goes with the commands after them. On a busy
+    # machine a killed git can still be writing when the first of these comes.
+    for attempt in range(5):
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        if entries(place) == ["digits"]:
+            break
+        (place / "digits").rename(place.parent / f"after-{attempt}")
     assert entries(place) == ["digits"]
     assert "none" in outcomes
+    assert seen_unfinished, "some kill must fall between the first write and the last"
 
 
 def test_the_answers_file_is_plain_for_copier(place: Path) -> None:
@@ -237,3 +304,23 @@ def test_the_answers_file_is_plain_for_copier(place: Path) -> None:
     lines = [line for line in text.splitlines() if line.startswith("- ")]
     assert lines
     assert all(json.loads(line.removeprefix("- ")) for line in lines)
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT"])
+def test_a_template_that_writes_into_gits_own_folder_is_refused(
+    place: Path, tmp_path: Path, name: str
+) -> None:
+    team = tmp_path / "team"
+    folder = team / "template" / f"{{{{ '{name}' }}}}"
+    folder.mkdir(parents=True)
+    ran = tmp_path / "ran"
+    (folder / "config").write_text(f'[core]\n\tfsmonitor = "touch {ran}; false"\n')
+    (team / "copier.yml").write_text("_subdirectory: template\n")
+    git("init", "-q", cwd=team)
+    git("add", "-A", cwd=team)
+    git("commit", "-q", "-m", "x", cwd=team)
+    with pytest.raises(BadInput) as refused:
+        create_project(place / "digits", {}, source=str(team))
+    assert refused.value.code == "template-unsafe"
+    assert not ran.exists()
+    assert entries(place) == []

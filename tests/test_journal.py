@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_all_changes_are_written_and_nothing_else_is_left(root: Path) -> None:
     with exclusive(root):
         apply(root, CHANGES)
     assert files(root) == AFTER
-    assert not (root / ".nnscaffold").exists()
+    assert not (root / ".nnscaffold-journal").exists()
 
 
 @pytest.mark.parametrize("obstacle", ["src", "tests"])
@@ -68,58 +69,122 @@ def test_a_full_disk_leaves_everything_as_it_was(small_disk: Path) -> None:
     assert files(small_disk) == BEFORE
 
 
-STEPS = 30  # more than the journal takes for these changes
-# Ends the process without warning at its n-th rename or removal: the journal moves only by these.
+STEPS = 70  # more than the journal takes for these changes, undone or not
+# Ends the process without warning at its n-th step on the disk.
 KILLED = """
     import os, pathlib, sys
     sys.path.insert(0, {tests!r})
     from test_journal import CHANGES
     from scaffolder import journal
     left = int(sys.argv[2])
-    def counted(method):
+    def counted(function):
         def call(*arguments, **named):
             global left
             left -= 1
             if left < 0:
                 os.kill(os.getpid(), 9)
-            return method(*arguments, **named)
+            return function(*arguments, **named)
         return call
-    for name in ("replace", "mkdir"):
-        setattr(pathlib.Path, name, counted(getattr(pathlib.Path, name)))
-    os.fsync = counted(os.fsync)
+    for name in ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir"):
+        setattr(os, name, counted(getattr(os, name)))
     root = pathlib.Path(sys.argv[1])
     with journal.exclusive(root):
         journal.apply(root, CHANGES)
 """
 
 
-@pytest.mark.parametrize("step", range(STEPS))
-def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_for_the_next_command(
-    root: Path, step: int
-) -> None:
+def run_until_killed(root: Path, step: int) -> int:
     code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
-    process = subprocess.run([sys.executable, "-c", code, str(root), str(step)], check=False)
-    assert process.returncode in (-9, 0)
+    command = [sys.executable, "-c", code, str(root), str(step)]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
+
+
+@pytest.mark.parametrize("obstacle", [None, "tests"])
+def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_for_the_next_command(
+    tmp_path: Path, obstacle: str | None
+) -> None:
+    """With an obstacle the change fails half way, and the kill falls into its undoing, too."""
+    codes = []
+    for step in range(0, STEPS, 2 if obstacle else 1):
+        root = tmp_path / str(step)
+        root.mkdir()
+        for name, text in BEFORE.items():
+            (root / name).write_text(text)
+        if obstacle:
+            (root / obstacle).write_text("in the way")
+        codes.append(run_until_killed(root, step))
+        if obstacle:
+            (root / obstacle).unlink(missing_ok=True)
+        with exclusive(root):
+            pass
+        assert files(root) in (BEFORE, AFTER), step
+        if codes[-1] != -9:
+            break
+    assert codes[0] == -9
+    assert codes[-1] != -9, "the steps must reach beyond the last one"
+
+
+def test_a_second_interrupt_while_undoing_loses_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal then stays, and the next command finishes the change."""
+    replace = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if Path(target).name == "manifest.yml" or Path(source).name == "index.py":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with exclusive(root):
+        monkeypatch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            apply(root, CHANGES)
+        monkeypatch.undo()
     with exclusive(root):
         pass
-    assert files(root) in (BEFORE, AFTER)
-    assert not (root / ".nnscaffold").exists()
+    assert files(root) == AFTER
 
 
-def test_the_kills_above_reach_from_before_the_first_write_to_after_the_last(root: Path) -> None:
-    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
-    outcomes = []
-    for step in (0, STEPS - 1):
-        command = [sys.executable, "-c", code, str(root), str(step)]
-        outcomes.append(subprocess.run(command, check=False).returncode)
-    assert outcomes == [-9, 0]
+@pytest.mark.parametrize("path", ["../victim", "/tmp/victim", "link/victim"])
+def test_a_journal_that_came_with_a_repository_writes_nothing_outside(
+    root: Path, path: str
+) -> None:
+    folder = root / ".nnscaffold-journal"
+    folder.mkdir()
+    (root / "link").symlink_to(root.parent)
+    (folder / "0").write_text("mine now")
+    (folder / "journal.json").write_text(json.dumps([{"path": path, "before": None, "after": "x"}]))
+    with pytest.raises(BadInput, match="outside"), exclusive(root):
+        pass
+    assert not (root.parent / "victim").exists()
+    assert not Path("/tmp/victim").exists()
+
+
+def test_a_git_repository_keeps_the_journal_where_no_commit_takes_it(root: Path) -> None:
+    (root / ".git").mkdir()
+    for step in range(STEPS):
+        run_until_killed(root, step)
+        if (root / ".git" / "nnscaffold-journal" / "journal.json").exists():
+            break
+        with exclusive(root):
+            pass
+    assert not (root / ".nnscaffold-journal").exists()
+    with exclusive(root):
+        pass
+    assert files(root) == AFTER
+
+
+def test_a_file_keeps_its_mode(root: Path) -> None:
+    (root / "index.py").chmod(0o600)
+    with exclusive(root):
+        apply(root, CHANGES)
+    assert (root / "index.py").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_was_edited_after_a_kill_is_not_overwritten(root: Path) -> None:
-    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
     for step in range(STEPS):
-        subprocess.run([sys.executable, "-c", code, str(root), str(step)], check=False)
-        if (root / ".nnscaffold" / "journal.json").exists():
+        run_until_killed(root, step)
+        if (root / ".nnscaffold-journal" / "journal.json").exists():
             break
         with exclusive(root):
             pass

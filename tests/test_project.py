@@ -52,12 +52,17 @@ def test_a_manifest_may_be_empty(tmp_path: Path) -> None:
         (f"{HEAD}modules: [\n", "answers-invalid", "line"),
         (f"{HEAD}modules:\n{ENTRY}\n{ENTRY}\n", "manifest-duplicate", "share a name"),
         (
-            f"{HEAD}modules:\n{ENTRY}\n{ENTRY.replace('Gate', 'GATE').replace('gate', 'g')}\n",
+            f"{HEAD}modules:\n{ENTRY}\n{ENTRY.replace('Gate', 'GATE')}\n",
             "manifest-duplicate",
             "share a name",
         ),
         (f"{HEAD}modules:\n- {{name: Gate}}\n", "manifest-invalid", "Gate"),
         (f"{HEAD}modules:\n- 3\n", "manifest-invalid", "3"),
+        (f"{HEAD}modules:\n{ENTRY.replace('layer', 'evil')}\n", "manifest-invalid", "evil"),
+        (f"{HEAD}modules:\n{ENTRY.replace('gate', '../gate')}\n", "manifest-invalid", "../gate"),
+        (f"{HEAD}modules:\n{ENTRY.replace('Gate', 'os.system')}\n", "manifest-invalid", "os"),
+        (f"{HEAD}? [a, b]\n: c\nmodules: []\n", "answers-invalid", "unhashable"),
+        (f"{HEAD}day: 2026-99-99\nmodules: []\n", "answers-invalid", "month"),
     ],
 )
 def test_what_a_bad_merge_leaves_is_refused(

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from scaffolder.errors import BadInput
-from scaffolder.spec import ModuleSpec, file_name, specify
+from scaffolder.names import file_name
+from scaffolder.spec import ModuleSpec, specify
 
 EXISTING = [ModuleSpec("ConvBlock", "conv", "layer", "conv_block")]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from scaffolder.cli.options import Json, NoColor, Quiet
 from scaffolder.cli.output import Output
-from scaffolder.errors import BadInput
 
 
 def show_kinds(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
@@ -16,17 +15,8 @@ def show_kinds(json: Json = False, quiet: Quiet = False, no_color: NoColor = Fal
     tool.
     """
     from scaffolder.add import offered_kinds
-    from scaffolder.checkout import template_checkout
-    from scaffolder.kinds import read_kinds
-    from scaffolder.store import SOURCE, offer
 
-    try:
-        kinds = offered_kinds(Path.cwd())
-    except BadInput as error:
-        if error.code != "not-a-repository":
-            raise
-        kinds = read_kinds(template_checkout(SOURCE, offer()))
-
+    kinds = offered_kinds(Path.cwd())
     output = Output(json, quiet, no_color)
     output.result("kinds", {"kinds": [kind._asdict() for kind in kinds]})
     width = max((len(kind.name) for kind in kinds), default=0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +27,12 @@ def _complete(role: Role) -> Callable[[str], list[tuple[str, str]]]:
     """The shell's completion of a kind: the names that fit, each with its description."""
 
     def complete(incomplete: str) -> list[tuple[str, str]]:
-        from scaffolder.add import offered_kinds
+        from scaffolder.add import known_kinds
         from scaffolder.errors import ScaffoldError
 
         try:
-            kinds = offered_kinds(Path.cwd())
-        except ScaffoldError:
+            kinds = known_kinds(Path.cwd())
+        except (ScaffoldError, OSError):
             return []  # a shell has nowhere to show an error
         return [
             (kind.name, kind.description)
@@ -82,16 +84,13 @@ def _new_module(name: str, role: Role, kind: str | None, dry_run: bool, output: 
 
     choose: str | Callable[[list[Kind]], str] = kind or DEFAULT_KINDS[role]
     if kind is None and may_ask(output):
-
-        def choose(kinds: list[Kind]) -> str:
-            return _ask_kind(role, kinds)
-
+        choose = partial(_ask_kind, role)
     addition = add_module(Path.cwd(), name, role, kind=choose, dry_run=dry_run)
     module, changes = addition.module, addition.changes
     done = "Would add" if dry_run else "Added"
     root = addition.project.root
     output.title(f"{done} the {role} {name} of kind {module.kind} to {root.name}")
-    output.tree((str(c.path), "new" if c.before is None else "one line more") for c in changes)
+    output.tree((str(c.path), "new" if c.before is None else "changed") for c in changes)
     if dry_run:
         for change in changes:
             output.diff(str(change.path), change.before, change.after)
@@ -111,17 +110,20 @@ def _new_module(name: str, role: Role, kind: str | None, dry_run: bool, output: 
 
 def _next_steps(addition: Addition) -> list[tuple[str, str]]:
     module, project = addition.module, addition.project
-    tests = [str(c.path) for c in addition.changes if c.path.parts[0] == "tests"]
-    package = project.answers.get("package")
-    return [
-        *((f"pytest {shlex.quote(test)}", "its tests") for test in tests),
-        (f"from {package}.{module.role}s import {module.name}", "how code gets it"),
+    tests = [
+        os.path.relpath(project.root / change.path)
+        for change in addition.changes
+        if change.path.parts[0] == "tests"
     ]
+    steps = [(f"pytest {shlex.quote(test)}", "its tests") for test in tests]
+    if package := project.answers.get("package"):
+        steps.append((f"from {package}.{module.role}s import {module.name}", "how code gets it"))
+    return steps
 
 
 def _ask_kind(role: Role, kinds: list[Kind]) -> str:
     fitting = [kind for kind in kinds if kind.role == role]
-    width = max(len(kind.name) for kind in fitting)
+    width = max((len(kind.name) for kind in fitting), default=0)
     for kind in fitting:
         typer.echo(f"  {kind.name.ljust(width)}  {kind.description}")
     chosen: str = typer.prompt("Kind", default=DEFAULT_KINDS[role])

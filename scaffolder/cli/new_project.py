@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,9 +84,13 @@ def new_project(
 
 
 def _next_steps(path: Path, project: NewProject) -> list[tuple[str, str]]:
+    folder = os.path.normpath(path)
+    folder = f"./{folder}" if folder.startswith("-") else folder
     package = project.answers.get("package")
+    if package is None:  # a template of another kind: its own README knows
+        return []
     return [
-        (f"cd {shlex.quote(str(path))}", ""),
+        (f"cd {shlex.quote(folder)}", ""),
         ("python -m venv .venv && . .venv/bin/activate", ""),
         ("pip install -e '.[dev]'", "the README tells how to choose CPU or CUDA"),
         ('pytest -m "not slow"', "the module contract, proved"),
@@ -103,6 +108,12 @@ def _parse_answers(data: list[str]) -> dict[str, str]:
                 "answer-malformed",
                 f"'{text}' is no answer.",
                 "Write -d KEY=VALUE, such as -d package=digits.",
+            )
+        if key == "modules":
+            raise BadInput(
+                "answer-malformed",
+                "The list of modules is not for typing.",
+                "Make the repository, then add to it with `nnscaffold new layer`.",
             )
         if key in answers:
             raise BadInput(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from scaffolder.errors import ScaffoldError
 
 SCHEMA = 1
+
+
+class OutputFailed(Exception):
+    """What was done was done, but it could not be told."""
+
+
 _GREEN, _RED, _CYAN, _BOLD, _DIM = "32", "31", "36", "1", "2"
 
 
@@ -38,8 +45,7 @@ class Output(NamedTuple):
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line for people."""
-        if not (self.as_json or self.quiet):
-            _write(sys.stdout, self._styled(text, style, sys.stdout))
+        self._line((text, style))
 
     def title(self, text: str) -> None:
         """Print what was done."""
@@ -48,11 +54,16 @@ class Output(NamedTuple):
     def next_steps(self, commands: Iterable[tuple[str, str]]) -> None:
         """Print what to do next: commands, each with what it is for."""
         steps = list(commands)
+        if not steps:
+            return
         width = max(len(command) for command, _ in steps)
         self.line("\nNext:")
         for command, purpose in steps:
-            shown = self._styled(command.ljust(width), _CYAN, sys.stdout)
-            self.line(f"  {shown}  {purpose}".rstrip())
+            self._line(
+                ("  ", ""),
+                (command.ljust(width) if purpose else command, _CYAN),
+                (f"  {purpose}" if purpose else "", ""),
+            )
 
     def tree(self, files: Iterable[tuple[str, str]]) -> None:
         """Print files as a tree; each with a remark such as `new`."""
@@ -64,11 +75,14 @@ class Output(NamedTuple):
                 if folder not in shown:
                     shown.append(folder)
                     self.line(f"  {'  ' * (depth - 1)}{parts[depth - 1]}/")
-            note = f"  {self._styled(remark, _DIM, sys.stdout)}" if remark else ""
-            self.line(f"  {'  ' * (len(parts) - 1)}{parts[-1]}{note}")
+            note = f"  {remark}" if remark else ""
+            self._line((f"  {'  ' * (len(parts) - 1)}{parts[-1]}", ""), (note, _DIM))
 
     def diff(self, name: str, before: str | None, after: str) -> None:
         """Print what changes in a file, as git would."""
+        if "\0" in after:
+            self.line(f"Binary file b/{name}")
+            return
         old = [] if before is None else before.splitlines()
         source = "/dev/null" if before is None else f"a/{name}"
         for line in difflib.unified_diff(old, after.splitlines(), source, f"b/{name}", lineterm=""):
@@ -82,12 +96,12 @@ class Output(NamedTuple):
             _print_json({"schema": SCHEMA, "ok": False, "error": fields})
         else:
             label = self._styled("Error:", _RED, sys.stderr)
-            _write(sys.stderr, f"{label} {error.message} {error.way_out}")
+            _write(sys.stderr, f"{label} {_shown(error.message)} {_shown(error.way_out)}")
 
     @contextmanager
     def progress(self, text: str, *, shown: bool) -> Iterator[None]:
         """Show on a terminal that something is under way."""
-        if not shown or self.as_json or self.quiet or not sys.stderr.isatty():
+        if not shown or self.as_json or self.quiet or not _is_terminal(sys.stderr):
             yield
             return
         from rich.console import Console
@@ -96,26 +110,48 @@ class Output(NamedTuple):
         with console.status(text):
             yield
 
-    def _styled(self, text: str, style: str, stream: Any) -> str:
+    def _line(self, *parts: tuple[str, str]) -> None:
+        if not (self.as_json or self.quiet):
+            styled = (self._styled(_shown(text), style, sys.stdout) for text, style in parts)
+            _write(sys.stdout, "".join(styled))
+
+    def _styled(self, text: str, style: str, stream: TextIO | None) -> str:
         if not style or not text or self._without_colour(stream):
             return text
         return f"\033[{style}m{text}\033[0m"
 
-    def _without_colour(self, stream: Any) -> bool:
-        return self.plain or bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+    def _without_colour(self, stream: TextIO | None) -> bool:
+        return self.plain or bool(os.environ.get("NO_COLOR")) or not _is_terminal(stream)
 
 
 def may_ask(output: Output) -> bool:
     """Whether there is a person on a terminal who expects questions."""
     for_people = not (output.as_json or output.quiet)
-    return for_people and sys.stdin.isatty() and sys.stdout.isatty()
+    return for_people and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
 
 def _print_json(document: Mapping[str, Any]) -> None:
     _write(sys.stdout, json.dumps(document, indent=2))
 
 
-def _write(stream: Any, text: str) -> None:
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: closed when we were started
+
+
+def _shown(text: str) -> str:
+    """A text that cannot steer the terminal: templates and file names can hold such characters."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda c: repr(c[0])[1:-1], text)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        return
     # A file's name may be no text at all; it is shown escaped rather than not.
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputFailed(error.strerror) from error

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scaffolder import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +53,6 @@ def test_the_command_line_imports_neither_torch_nor_copier(repository: Path) -> 
         finally:
             print(sorted({"torch", "copier", "pydantic", "rich"} & sys.modules.keys()))
     """
-    import textwrap
-
     for arguments in (["kinds", "-q"], ["new", "layer", "Gate", "-q"]):
         command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
         result = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
@@ -67,7 +71,7 @@ def test_a_new_layer_says_what_it_did_and_what_to_do_next(
 ) -> None:
     shown = nnscaffold("new", "layer", "Gate", cwd=repository).stdout
     assert "Added the layer Gate of kind linear" in shown  # the default where nobody can be asked
-    for line in ("gate.py  new", "__init__.py  one line more", "pytest tests/layers/test_gate.py"):
+    for line in ("gate.py  new", "__init__.py  changed", "pytest tests/layers/test_gate.py"):
         assert line in shown
     assert "from digits.layers import Gate" in shown
 
@@ -164,7 +168,7 @@ def test_a_machine_without_git_is_told_how_to_get_it(repository: Path, tmp_path:
     result = subprocess.run(
         [sys.executable, "-m", "scaffolder", "new", "project", str(tmp_path / "x")],
         cwd=repository,
-        env={"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), "PYTHONPATH": sys.path[0]},
+        env={"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -220,3 +224,103 @@ def test_the_shell_completes_commands_and_kinds(repository: Path) -> None:
             check=False,
         )
         assert completed in result.stdout.split()
+
+
+@pytest.mark.parametrize("command", [(), ("new",)])
+def test_a_command_that_lacks_its_command_shows_help_and_no_error(
+    nnscaffold: Run, command: tuple[str, ...]
+) -> None:
+    result = nnscaffold(*command, code=2)
+    assert "Usage: " in result.stdout
+    assert result.stderr == ""
+
+
+def test_an_error_for_a_reader_that_has_gone_is_no_traceback(repository: Path) -> None:
+    command = f"{sys.executable} -m scaffolder new layer gate --json | true"
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_a_full_output_is_told_in_a_sentence(repository: Path) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "scaffolder", "kinds"],
+            cwd=repository,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert result.stderr == "Error: The output could not be written: No space left on device.\n"
+
+
+def test_a_folder_that_was_removed_under_one_is_told_in_a_sentence(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m scaffolder kinds"
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 3
+    assert "The machine refused" in result.stderr
+
+
+def test_next_steps_are_right_from_a_folder_inside(nnscaffold: Run, repository: Path) -> None:
+    shown = nnscaffold("new", "layer", "Gate", cwd=repository / "src").stdout
+    assert "pytest ../tests/layers/test_gate.py" in shown
+
+
+def test_completion_never_fetches_a_template(repository: Path, home: Path) -> None:
+    shutil.rmtree(home / ".nnscaffold" / "checkouts")
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / "nnscaffold")],
+        cwd=repository,
+        env=os.environ
+        | {
+            "_NNSCAFFOLD_COMPLETE": "complete_bash",
+            "COMP_WORDS": "nnscaffold new layer X --kind at",
+            "COMP_CWORD": "5",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout.strip(), result.stderr) == ("", "")
+    assert not (home / ".nnscaffold" / "checkouts").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    command = [sys.executable, "-m", "scaffolder", "new", "project", "digits", "--json"]
+    process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(place.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.005)  # until it has begun to write
+    process.send_signal(number)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert list(place.iterdir()) == []
+    if number == signal.SIGINT:
+        assert json.loads(shown)["error"]["code"] == "interrupted"
+
+
+def test_a_closed_output_is_no_traceback(repository: Path) -> None:
+    result = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m scaffolder kinds >&-"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_what_could_steer_the_terminal_is_shown_escaped(nnscaffold: Run, repository: Path) -> None:
+    told = nnscaffold("new", "layer", "\x1b]0;x\x07X", cwd=repository, code=2)
+    assert "\x1b" not in told.stderr
+    assert "\\x1b]0;x\\x07X" in told.stderr

@@ -14,7 +14,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a program needs of the machine; all else could be the user's taste and stays out.
-KEPT = ("PATH", "LANG", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+KEPT = ("PATH", "LANG", "TMPDIR")
+# How this machine must do arithmetic, where somebody has said so.
+KEPT_PREFIXES = ("MKL_", "OPENBLAS_")
 
 
 class Program(Protocol):
@@ -49,7 +51,11 @@ def home(template_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def environment(template_home: Path) -> dict[str, str]:
     """The variables of every program: the machine's, the isolated home, one thread."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or name.startswith(KEPT_PREFIXES)
+    }
     return kept | {
         "HOME": str(template_home),
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -1,0 +1,47 @@
+"""Locks on folders, which go with the process that holds them, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PAUSE_IN_SECONDS = 0.05
+
+
+class Busy(Exception):
+    """Another process held the lock for longer than one was ready to wait."""
+
+
+@contextmanager
+def locked(folder: Path, *, patience: float) -> Iterator[None]:
+    """Hold a folder's lock.
+
+    Args:
+        folder: The folder, which must exist.
+        patience: Seconds to wait for another process that holds it.
+
+    Raises:
+        Busy: It was not to be had in that time.
+        OSError: The folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        give_up = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    raise Busy(str(folder)) from None
+                time.sleep(_PAUSE_IN_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
