@@ -214,7 +214,7 @@ def test_a_tag_that_cannot_be_signed_leaves_everything_as_it_was(checkout: Path)
     before = state(checkout)
     result = release(checkout, "90.0.0")
     assert result.returncode == 1
-    assert result.stderr == "Nothing was released: error: unable to sign the tag.\n"
+    assert result.stderr == "Nothing was released: unable to sign the tag.\n"
     assert state(checkout) == before
 
 
@@ -237,3 +237,14 @@ def test_a_failed_release_keeps_what_was_written_meanwhile(checkout: Path) -> No
     assert release(checkout, "90.0.0").returncode == 1
     assert (checkout / "new.txt").read_text() == "idea\n"
     assert git("status", "--porcelain", cwd=checkout) == "?? new.txt\n"
+
+
+def test_a_user_whose_git_finds_no_bare_repositories_can_release(
+    checkout: Path, home: Path
+) -> None:
+    with (home / ".gitconfig").open("a") as file:
+        file.write("[safe]\n\tbareRepository = explicit\n")
+    assert release(checkout, "89.0.0").returncode == 0
+    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- More.\n")
+    commit(checkout)
+    assert release(checkout, "90.0.0").returncode == 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from scaffolder.bundle import import_bundle, read_header, write_bundle
 from scaffolder.errors import MachineFailure
-from scaffolder.git import ISOLATED, GitFailed, git
+from scaffolder.git import ISOLATED, GitFailed, bare, git
 from scaffolder.store import RELEASES
 from scaffolder.versions import Version, newest_release
 from scaffolder.working_template import record, template_files
@@ -156,9 +156,7 @@ def _record_template(version: Version) -> None:
         git("init", "-q", "--bare", "-b", "main", scratch, environment=ISOLATED)
         import_bundle(RELEASES, repository)
         if newest := newest_release(read_header(RELEASES).tags):
-            # Named, not found by its folder: a user's git may refuse bare repositories there.
-            tip = ("update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
-            git(f"--git-dir={scratch}", *tip, environment=ISOLATED)
+            bare(repository, "update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
         record(ROOT, repository, version)
         write_bundle(repository, RELEASES)
 
@@ -172,7 +170,7 @@ def _commit_and_tag(version: Version) -> None:
 
 def _reason(error: GitFailed | MachineFailure | OSError) -> str:
     if isinstance(error, GitFailed):
-        return error.last_line or "a hook of git refused it without a word"
+        return error.reason or "a hook of git refused it without a word"
     return error.message.rstrip(".") if isinstance(error, MachineFailure) else str(error)
 
 
