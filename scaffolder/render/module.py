@@ -1,12 +1,14 @@
 """One module, rendered from its template by Jinja2 alone.
 
 Importing Copier takes half a second, more than all the rest of `new layer` together. What is
-rendered here is what Copier would render, byte for byte; a template that uses what only Copier
-offers is left to Copier (`NeedsCopier`).
+rendered here is what Copier would render, byte for byte. A template is taken only if all of it
+has a form that is known to come out the same; everything else, every error included, is left to
+Copier (`NeedsCopier`), which decides and explains. Recorded answers are taken to be valid.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +18,7 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from scaffolder.errors import BadInput
+from scaffolder.project import ANSWERS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,25 +27,23 @@ if TYPE_CHECKING:
     from scaffolder.spec import ModuleSpec
 
 # Settings of a template under which Jinja2 alone gives what Copier gives.
-_KNOWN_SETTINGS = frozenset(
-    (
-        "_min_copier_version",
-        "_subdirectory",
-        "_answers_file",
-        "_message_before_copy",
-        "_message_after_copy",
-        "_message_before_update",
-        "_message_after_update",
-    )
+_KNOWN_SETTING = re.compile(
+    r"_(?:min_copier_version|subdirectory|answers_file|message_(?:before|after)_(?:copy|update))"
 )
-_SUFFIX = ".jinja"
-_FOR_EACH_MODULE = re.compile(
-    r"{%-?\s*yield\s+module\s+from\s+(.+?)\s*-?%}(.*?){%-?\s*endyield\s*-?%}"
+_FILE_OF_EACH_MODULE = re.compile(
+    r"(?P<start>[^{}]*)"
+    r'{% yield module from modules \| selectattr\("role", "equalto", "(?P<role>\w+)"\) %}'
+    r"(?P<before>[^{}]*){{ module\.file }}(?P<after>[^{}]*){% endyield %}"
+    r"(?P<end>[^{}]*)\.jinja"
 )
+_FILE_OF_ANSWERS = re.compile(r"{{ ?_copier_conf\.answers_file ?}}\.jinja")
+_TEXT_BY_KIND = re.compile(r"{% include '([^'\\]+)' ~ module\.kind ~ '([^'\\]+)' -?%}\s*")
+_OTHER_NAMES = re.compile(r"modules|yield|include|import|extends")
+_LISTS_MODULES = re.compile(r"modules|{%[-+]?\s*(?:include|import|from|extends)\b")
 
 
 class NeedsCopier(Exception):
-    """This template, or these answers, can be rendered by Copier only."""
+    """This template, or these answers, are left to Copier."""
 
 
 class Rendered(NamedTuple):
@@ -67,109 +67,184 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
         module: The module, not yet in the repository's manifest.
 
     Raises:
-        NeedsCopier: The template is beyond Jinja2 alone.
-        BadInput: The template is broken.
+        NeedsCopier: The template is beyond Jinja2 alone, or broken.
     """
-    root = _plain_root(template, project.answers)
-    environment = _environment(template)
-    answers = {key: value for key, value in project.answers.items() if not key.startswith("_")}
-    before = [known.to_entry() for known in project.modules]
-    new: dict[PurePosixPath, str] = {}
-    changed: dict[PurePosixPath, tuple[str, str]] = {}
     try:
-        for name, source in _sources(root):
-            if loop := _FOR_EACH_MODULE.search(name):
-                chosen = environment.compile_expression(loop[1])(modules=[module.to_entry()])
-                if list(chosen or ()):
-                    path = _FOR_EACH_MODULE.sub(lambda found: found[2], name)
-                    values = answers | {"modules": [*before, module.to_entry()]}
-                    values["module"] = module.to_entry()
-                    new[_path(environment, path, values)] = _text(environment, source, values)
-            else:
-                without = answers | {"modules": before}
-                values = answers | {"modules": [*before, module.to_entry()]}
-                texts = [_text(environment, source, each) for each in (without, values)]
-                if texts[0] != texts[1]:
-                    changed[_path(environment, name, values)] = (texts[0], texts[1])
-    except jinja2.TemplateError as error:
-        raise BadInput(
-            "template-broken",
-            f"The template {project.source} cannot be rendered: {error}.",
-            "Mend it, or update the repository to a version that can.",
-        ) from error
-    return Rendered(new, changed)
+        template = template.resolve()
+        root = _plain_root(template, project.answers)
+        return _Rendering(template, project, module).of_files_in(root)
+    except NeedsCopier:
+        raise
+    except Exception as error:
+        raise NeedsCopier(f"{type(error).__name__}: {error}") from error
 
 
 def _plain_root(template: Path, answers: dict[str, Any]) -> Path:
-    """The folder below which a template's files lie, if Jinja2 alone can render them."""
-    try:
-        config = yaml.load((template / "copier.yml").read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, yaml.YAMLError) as error:
-        raise NeedsCopier("its copier.yml") from error
+    """The folder below which a template's files lie, if its settings and questions are plain."""
+    if [path.name for path in template.glob("copier.*")] != ["copier.yml"]:
+        raise NeedsCopier("its configuration file")
+    config = yaml.load((template / "copier.yml").read_text(encoding="utf-8"), Loader=_LOADER)
     settings = {key for key in config if key.startswith("_")}
-    if unknown := settings - _KNOWN_SETTINGS:
+    if unknown := [key for key in settings if not _KNOWN_SETTING.fullmatch(key)]:
         raise NeedsCopier(f"the settings {sorted(unknown)}")
+    for key in config.keys() - settings:
+        _check_answer(key, config[key], answers)
+    if "modules" not in config or "module" in answers:
+        raise NeedsCopier("the names of its questions")
+    if config.get("_answers_file", ANSWERS_FILE) != ANSWERS_FILE:
+        raise NeedsCopier("the name of its answers file")
+    # Without a folder of their own, the files are subject to Copier's list of exclusions.
+    subdirectory = config.get("_subdirectory", "")
+    root: Path = template / subdirectory
+    if "{" in subdirectory or template not in root.parents or root.resolve() != root:
+        raise NeedsCopier("its subdirectory")
+    return root
+
+
+def _check_answer(key: str, question: Any, answers: dict[str, Any]) -> None:
+    """Refuse an answer that Copier would change by casting it to its question's type."""
+    details = question if isinstance(question, dict) else {"default": question}
+    wanted = details.get("type") or type(details.get("default")).__name__
     # A question that left no answer (`when: false`, a secret) still has a value inside Copier.
-    if unrecorded := config.keys() - settings - answers.keys():
-        raise NeedsCopier(f"the unrecorded answers {sorted(unrecorded)}")
-    subdirectory = str(config.get("_subdirectory", ""))
-    if "{" in subdirectory:
-        raise NeedsCopier("a computed subdirectory")
-    return template / subdirectory
+    recorded = type(answers[key]).__name__
+    as_it_is = wanted == recorded or (wanted in ("yaml", "json") and recorded != "str")
+    if details.get("multiselect") or not as_it_is:
+        raise NeedsCopier(f"the answer to {key}")
 
 
-def _sources(root: Path) -> Iterator[tuple[str, str]]:
-    """The template files that depend on the manifest: names below the root, and texts."""
-    for path in sorted(root.rglob(f"*{_SUFFIX}")):
-        if path.is_file():
-            name = path.relative_to(root).as_posix().removesuffix(_SUFFIX)
-            text = path.read_text(encoding="utf-8")
-            if "modules" in name or ("modules" in text and "_copier_answers" not in text):
-                yield name, text
+class _Rendering:
+    """A module's rendering: goes once through all files of a template."""
 
-
-def _environment(template: Path) -> SandboxedEnvironment:
-    return SandboxedEnvironment(
-        loader=_InsideOnly(template),
-        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
-        keep_trailing_newline=True,
-        undefined=_Undefined,
-    )
-
-
-def _text(environment: SandboxedEnvironment, source: str, values: dict[str, Any]) -> str:
-    return environment.from_string(source).render(values)
-
-
-def _path(environment: SandboxedEnvironment, name: str, values: dict[str, Any]) -> PurePosixPath:
-    path = PurePosixPath(_text(environment, name, values))
-    if path.is_absolute() or ".." in path.parts:
-        raise BadInput(
-            "template-broken",
-            f"The template writes outside the repository, to {path}.",
-            "Do not use this template.",
+    def __init__(self, template: Path, project: Project, module: ModuleSpec) -> None:
+        self.loader = _PlainFiles(template)
+        self.environment = SandboxedEnvironment(
+            loader=self.loader,
+            extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+            keep_trailing_newline=True,
+            undefined=_Undefined,
         )
-    return path
+        self.module = module.to_entry()
+        self.others = [known.to_entry() for known in project.modules]
+        self.answers = {
+            key: value
+            for key, value in project.answers.items()
+            if key != "modules" and not key.startswith("_")
+        }
+        self.without = self.answers | {"modules": self.others}
+        self.with_it = self.answers | {"modules": [*self.others, self.module]}
+        self.taken: set[PurePosixPath] = set()
+        self.rendered = Rendered({}, {})
+
+    def of_files_in(self, root: Path) -> Rendered:
+        for source in _files(root):
+            *folders, name = source.relative_to(root).parts
+            if not folders and _FILE_OF_ANSWERS.fullmatch(name):
+                continue
+            folder = [self._name(part) for part in folders]
+            if loop := _FILE_OF_EACH_MODULE.fullmatch(name):
+                self._files_of_modules(source, folder, loop)
+            elif name.endswith(".jinja"):
+                name = Path(name).with_suffix("").name  # as Copier takes it off
+                self._list_of_modules(source, [*folder, self._name(name)])
+            else:
+                self._path([*folder, self._name(name)])
+        if self.taken & {parent for path in self.taken for parent in path.parents}:
+            raise NeedsCopier("a file where a folder is")
+        return self.rendered
+
+    def _files_of_modules(self, source: Path, folder: list[str], loop: re.Match[str]) -> None:
+        text = source.read_text(encoding="utf-8")
+        modules = [each for each in (*self.others, self.module) if each["role"] == loop["role"]]
+        kinds = {entry["kind"] for entry in modules}
+        listing = {kind for kind in kinds if self._may_list_modules(text, kind)}
+        for entry in modules:
+            file = f"{loop['start']}{loop['before']}{entry['file']}{loop['after']}{loop['end']}"
+            path = self._path([*folder, file])
+            if path is None:
+                continue
+            if entry is self.module:
+                _refuse_executable(source)
+                self.rendered.new[path] = self._text(text, self.with_it | {"module": entry})
+            elif entry["kind"] in listing:
+                # Without `modules`: a file that another module changes needs Copier.
+                self._text(text, self.answers | {"module": entry})
+
+    def _may_list_modules(self, text: str, kind: str) -> bool:
+        if by_kind := _TEXT_BY_KIND.fullmatch(text):
+            name = f"{by_kind[1]}{kind}{by_kind[2]}"
+            text = self.loader.get_source(self.environment, name)[0]
+        return _LISTS_MODULES.search(text) is not None
+
+    def _list_of_modules(self, source: Path, parts: list[str]) -> None:
+        path = self._path(parts)
+        text = source.read_text(encoding="utf-8")
+        if path is None or not _LISTS_MODULES.search(text):
+            return
+        listing = self.environment.from_string(text)
+        before, after = listing.render(self.without), listing.render(self.with_it)
+        if before != after:
+            _refuse_executable(source)
+            self.rendered.changed[path] = (before, after)
+
+    def _text(self, text: str, values: dict[str, Any]) -> str:
+        return self.environment.from_string(text).render(values)
+
+    def _name(self, part: str) -> str:
+        if "{" not in part:
+            return part
+        if _OTHER_NAMES.search(part):
+            raise NeedsCopier(f"the name {part}")
+        return self._text(part, self.answers)
+
+    def _path(self, parts: list[str]) -> PurePosixPath | None:
+        """A file's place in the repository; None where Copier skips it."""
+        if not all(parts):
+            return None
+        path = PurePosixPath(*parts)
+        is_plain = not path.is_absolute() and not {"..", ANSWERS_FILE} & set(path.parts)
+        if not is_plain or path in self.taken:
+            raise NeedsCopier(f"the path {path}")
+        self.taken.add(path)
+        return path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+            else:
+                raise NeedsCopier(f"{entry.name}, which is no plain file")
+
+
+def _refuse_executable(source: Path) -> None:
+    if source.stat().st_mode & 0o111:
+        raise NeedsCopier(f"{source.name}, which is executable")
 
 
 class _Undefined(jinja2.Undefined):
-    """Copier's own variables (`_copier_conf`, `_folder_name` …) are not known here."""
+    """A variable that is missing here may be one that Copier has (`_copier_conf`, `pathjoin`)."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        is_variable = self._undefined_obj is missing
-        if is_variable and str(self._undefined_name).startswith("_"):
+        if self._undefined_obj is missing:
             raise NeedsCopier(f"the variable {self._undefined_name}")
 
 
-class _InsideOnly(jinja2.FileSystemLoader):
-    """Loads a template's own files only, not what a link in it points to elsewhere."""
+class _PlainFiles(jinja2.FileSystemLoader):
+    """Loads a template's own files only, not what a link in it points to."""
 
     def get_source(self, environment: jinja2.Environment, template: str) -> Any:
-        root = Path(self.searchpath[0]).resolve()
-        if not (root / template).resolve().is_relative_to(root):
-            raise jinja2.TemplateNotFound(template)
-        return super().get_source(environment, template)
+        try:
+            source, filename, is_fresh = super().get_source(environment, template)
+        except jinja2.TemplateNotFound as error:
+            # Copier's copy of a template has more files: those of git.
+            raise NeedsCopier(f"the file {template}") from error
+        if Path(filename).resolve() != Path(filename):
+            raise NeedsCopier(f"the link {template}")
+        return source, filename, is_fresh
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -8,7 +8,7 @@ import re
 import tempfile
 import warnings
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scaffolder.errors import BadInput, MachineFailure, ScaffoldError
 from scaffolder.project import ANSWERS_FILE
@@ -81,32 +81,71 @@ def render_repository(
 
 
 def render_module_by_copier(project: Project, module: ModuleSpec) -> Rendered:
-    """What `render_module` gives, for templates that only Copier can render."""
-    recorded = {key: value for key, value in project.answers.items() if not key.startswith("_")}
+    """What `render_module` gives, for templates that only Copier can render.
+
+    Raises:
+        BadInput: The template cannot be rendered, or makes more of a module than texts.
+        MachineFailure: The disk is full, or the like.
+    """
+    answers = project.answers
+    recorded = {key: value for key, value in answers.items() if not str(key).startswith("_")}
     entries = [known.to_entry() for known in project.modules]
     with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
         trees = []
         for name, modules in (("without", entries), ("with", [*entries, module.to_entry()])):
             folder = Path(scratch, name)
-            answers = recorded | {"modules": modules}
-            render_repository(project.source, project.version, folder, answers)
-            trees.append(_texts(folder))
+            given = recorded | {"modules": modules}
+            render_repository(project.source, project.version, folder, given)
+            trees.append(_files(folder))
     without, with_it = trees
-    new = {path: text for path, text in with_it.items() if path not in without}
-    changed = {
-        path: (without[path], text)
-        for path, text in with_it.items()
-        if path in without and without[path] != text
-    }
-    return Rendered(new, changed)
+    rendered = Rendered({}, {})
+    for path in sorted(without.keys() | with_it.keys()):
+        before, after = without.get(path), with_it.get(path)
+        if before == after:
+            continue
+        if after is None:
+            raise _unsupported(project, path, "disappear")
+        if after.is_link or (before and before.is_link):
+            raise _unsupported(project, path, "a link")
+        if after.is_executable != (before is not None and before.is_executable):
+            what = "executable" if after.is_executable else "no longer executable"
+            raise _unsupported(project, path, what)
+        try:
+            if before is None:
+                rendered.new[path] = after.content.decode()
+            else:
+                rendered.changed[path] = (before.content.decode(), after.content.decode())
+        except UnicodeDecodeError as error:
+            raise _unsupported(project, path, "a file that is not UTF-8 text") from error
+    return rendered
 
 
-def _texts(folder: Path) -> dict[PurePosixPath, str]:
-    return {
-        PurePosixPath(path.relative_to(folder)): path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != ANSWERS_FILE and b"\0" not in path.read_bytes()
-    }
+class _File(NamedTuple):
+    content: bytes
+    is_link: bool
+    is_executable: bool
+
+
+def _files(folder: Path) -> dict[PurePosixPath, _File]:
+    """All files but the answers, links included and not followed."""
+    files = {}
+    for path in folder.rglob("*"):
+        name = PurePosixPath(path.relative_to(folder))
+        if path.is_symlink():
+            files[name] = _File(os.fsencode(path.readlink()), True, False)
+        elif path.is_file() and str(name) != ANSWERS_FILE:
+            is_executable = bool(path.stat().st_mode & 0o111)
+            files[name] = _File(path.read_bytes(), False, is_executable)
+    return files
+
+
+def _unsupported(project: Project, path: PurePosixPath, what: str) -> BadInput:
+    return BadInput(
+        "template-unsupported",
+        f"For this module, the template {project.source} makes {path} {what}; only plain text "
+        "files can come and change with a module.",
+        "Use another kind, or mend the template.",
+    )
 
 
 def _explained(error: Exception, source: str, version: str | None) -> ScaffoldError:
