@@ -39,7 +39,10 @@ _FILE_OF_EACH_MODULE = re.compile(
 _FILE_OF_ANSWERS = re.compile(r"{{ ?_copier_conf\.answers_file ?}}\.jinja")
 _TEXT_BY_KIND = re.compile(r"{% include '([^'\\]+)' ~ module\.kind ~ '([^'\\]+)' -?%}\s*")
 _OTHER_NAMES = re.compile(r"modules|yield|include|import|extends")
-_LISTS_MODULES = re.compile(r"modules|{%[-+]?\s*(?:include|import|from|extends)\b")
+# Inside a tag: prose may speak of modules as it likes.
+_LISTS_MODULES = re.compile(
+    r"\{[{%](?:(?![%}]\}).)*\bmodules\b|\{%[-+]?\s*(?:include|import|from|extends)\b", re.DOTALL
+)
 
 
 class NeedsCopier(Exception):
@@ -132,6 +135,7 @@ class _Rendering:
         }
         self.without = self.answers | {"modules": self.others}
         self.with_it = self.answers | {"modules": [*self.others, self.module]}
+        self.names: dict[str, str] = {}
         self.taken: set[PurePosixPath] = set()
         self.rendered = Rendered({}, {})
 
@@ -192,9 +196,11 @@ class _Rendering:
     def _name(self, part: str) -> str:
         if "{" not in part:
             return part
-        if _OTHER_NAMES.search(part):
-            raise NeedsCopier(f"the name {part}")
-        return self._text(part, self.answers)
+        if part not in self.names:
+            if _OTHER_NAMES.search(part):
+                raise NeedsCopier(f"the name {part}")
+            self.names[part] = self._text(part, self.answers)
+        return self.names[part]
 
     def _path(self, parts: list[str]) -> PurePosixPath | None:
         """A file's place in the repository; None where Copier skips it."""

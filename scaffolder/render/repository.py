@@ -10,7 +10,8 @@ import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scaffolder.errors import BadInput, MachineFailure, ScaffoldError
+from scaffolder.errors import AnswerRefused, BadInput, MachineFailure, ScaffoldError
+from scaffolder.git import GitFailed
 from scaffolder.project import ANSWERS_FILE
 from scaffolder.render.module import Rendered
 from scaffolder.spec import closest
@@ -50,6 +51,8 @@ def render_repository(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Copier would record a commit that is nowhere but in a scratch folder of its own.
+        warnings.simplefilter("error", copier.errors.DirtyLocalWarning)
         try:
             worker = copier.run_copy(
                 source,
@@ -60,12 +63,19 @@ def render_repository(
                 defaults=not ask,
                 quiet=True,
                 overwrite=True,
+                settings=copier.Settings(),  # not the user's: they could trust a template
             )
         except copier.errors.UnsafeTemplateError as error:
             raise BadInput(
                 "template-unsafe",
                 f"The template {source} would run commands of its own on this machine.",
                 "Use a template without tasks, migrations and Jinja extensions.",
+            ) from error
+        except copier.errors.DirtyLocalWarning as error:
+            raise BadInput(
+                "template-dirty",
+                f"The template {source} has changes that are in no commit of it.",
+                "Commit them first.",
             ) from error
         except (copier.errors.CopierAnswersInterrupt, KeyboardInterrupt):
             raise KeyboardInterrupt from None
@@ -152,17 +162,18 @@ def _explained(error: Exception, source: str, version: str | None) -> ScaffoldEr
     """Copier's error, as a sentence that says what was wrong and what to do."""
     reason = " ".join(str(error).split())
     if found := _REFUSED.match(reason):
-        question, sentence = found.groups()
-        return BadInput(
-            "answer-invalid",
-            f"The answer to '{question}' is refused: {sentence.rstrip('.')}.",
-            f"Give another one with -d {question}=VALUE.",
-        )
-    # Git, which Copier runs, reports a full disk in words only.
-    if isinstance(error, OSError) or os.strerror(errno.ENOSPC) in reason:
+        return AnswerRefused(*found.groups())
+    git_said = getattr(error, "stderr", None)  # of the git that Copier ran
+    if isinstance(git_said, str):
+        reason = GitFailed((), git_said).reason
+    # Git reports a full disk in words only.
+    full = os.strerror(errno.ENOSPC)
+    # An error of Jinja's, a missing template, is an OSError, too, but has no number.
+    if full in reason or (isinstance(error, OSError) and error.errno and git_said is None):
+        what = full if full in reason else error.strerror or reason  # type: ignore[attr-defined]
         return MachineFailure(
             "write-failed",
-            f"The repository cannot be written: {_last_words(error, reason)}.",
+            f"The repository cannot be written: {what}.",
             "Free some space, or choose another place.",
         )
     at = f" at {version}" if version else ""
@@ -171,9 +182,3 @@ def _explained(error: Exception, source: str, version: str | None) -> ScaffoldEr
         f"The template {source}{at} cannot be used: {reason.rstrip('.')}.",
         "Check its address and version, and that it is a git repository with a copier.yml.",
     )
-
-
-def _last_words(error: Exception, reason: str) -> str:
-    if os.strerror(errno.ENOSPC) in reason:
-        return os.strerror(errno.ENOSPC)
-    return getattr(error, "strerror", None) or reason
