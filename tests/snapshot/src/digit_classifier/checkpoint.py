@@ -1,0 +1,63 @@
+"""Checkpoints: everything that a run needs to go on, written whole or not at all."""
+
+import dataclasses
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .config import TrainConfig
+from .config_file import config_from_values, config_to_values
+from .errors import InputError
+from .files import write_atomically
+from .interrupts import interrupts_held
+
+# Count it up when the form of a checkpoint changes: an old one is then refused in plain words.
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A run as it stood at the end of an epoch."""
+
+    config: TrainConfig
+    epoch: int
+    """Epochs that are done."""
+    step: int
+    """Optimizer steps that are done."""
+    best_loss: float
+    """The lowest validation loss so far."""
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    random: dict[str, Any]
+    """Where the random generators stood."""
+    order: Tensor
+    """Where the generator of the images' order stood."""
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint; whatever happens, ``path`` holds the old one or the new one, whole."""
+    values = {
+        field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)
+    }
+    values["config"] = config_to_values(checkpoint.config)
+    values["format"] = FORMAT
+    with interrupts_held():
+        write_atomically(path, lambda file: torch.save(values, file))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU, running no code that it might hold."""
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is no checkpoint, or a damaged one.") from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise InputError(f"{path} is no checkpoint of this version of the project.")
+    values["config"] = config_from_values(values["config"], source=str(path))
+    return Checkpoint(**values)

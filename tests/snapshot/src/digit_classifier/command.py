@@ -1,0 +1,25 @@
+"""What the two commands share: how they end."""
+
+import sys
+from collections.abc import Callable
+
+from .errors import InputError
+
+
+def run_command(main: Callable[[], None]) -> int:
+    """Run a command and return its exit status: one sentence tells an error, never a traceback.
+
+    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 130: Ctrl-C.
+    """
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

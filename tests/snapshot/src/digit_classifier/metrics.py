@@ -1,0 +1,68 @@
+"""The figures of a run, epoch by epoch: JSON lines for programs, TensorBoard for people."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from torch.utils.tensorboard import SummaryWriter
+
+from .files import write_atomically
+from .interrupts import interrupts_held
+
+Record = dict[str, Any]
+
+
+class MetricsLog:
+    """Write each epoch's figures to ``metrics.jsonl`` and to TensorBoard's event files.
+
+    Args:
+        folder: where both are kept
+        epochs_done: epochs that a resumed run keeps; what was written of later ones is dropped
+    """
+
+    def __init__(self, folder: Path, epochs_done: int = 0) -> None:
+        path = folder / "metrics.jsonl"
+        kept = [record for record in read_metrics(path) if record["epoch"] <= epochs_done]
+        lines = "".join(_to_line(record) for record in kept)
+        write_atomically(path, lambda file: file.write(lines.encode()))
+        self._file = path.open("a", encoding="utf-8")
+        with interrupts_held():
+            self._board = SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close both files."""
+        with interrupts_held():
+            self._board.close()
+            self._file.close()
+
+    def log(self, record: Record) -> None:
+        """Write the figures of one epoch, which ``record["epoch"]`` tells, to disk at once."""
+        with interrupts_held():
+            self._file.write(_to_line(record))
+            self._file.flush()
+            for name, value in record.items():
+                if name != "epoch":
+                    self._board.add_scalar(name, value, record["epoch"])
+            self._board.flush()
+
+
+def read_metrics(path: Path) -> list[Record]:
+    """Return the figures of all epochs, oldest first; a last line that was cut off is left out."""
+    if not path.exists():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines]
+
+
+def _to_line(record: Record) -> str:
+    return json.dumps(record) + "\n"

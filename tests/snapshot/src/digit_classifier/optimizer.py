@@ -1,0 +1,76 @@
+"""AdamW with weight decay where it helps, and its learning rate over time."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from .config import OptimizerConfig
+
+# Modules whose parameters place or scale features, whatever their shape.
+UNDECAYED_MODULES = (
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.RMSNorm,
+)
+# Last words of a parameter's name that tell a bias, a scale or a table of vectors.
+UNDECAYED_NAMES = frozenset({"bias", "embedding", "gain", "gamma", "positions", "scale"})
+
+
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the trainable parameters into those that decay and those that do not.
+
+    Decay pulls a weight towards zero. That keeps the maps of layers and convolutions small; it
+    only harms biases, the scales of norms, and embeddings, of which most get no gradient in a
+    step. A parameter with less than two dimensions is always one of these.
+    """
+    decayed: list[nn.Parameter] = []
+    undecayed: list[nn.Parameter] = []
+    for owner, name, parameter in _trainable_parameters(module):
+        (decayed if _decays(owner, name, parameter) else undecayed).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": undecayed, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
+    """Return AdamW over the module's parameter groups."""
+    return AdamW(parameter_groups(module, config.weight_decay), lr=config.learning_rate)
+
+
+def build_schedule(optimizer: AdamW, config: OptimizerConfig, total_steps: int) -> LambdaLR:
+    """Return the learning rate's course: a linear rise, then a cosine down to zero."""
+    warmup_steps = round(config.warmup_share * total_steps)
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / warmup_steps
+        progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    return LambdaLR(optimizer, factor)
+
+
+def _trainable_parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
+    """Give each trainable parameter once, shared ones too, with its owner and its name there."""
+    seen: set[nn.Parameter] = set()
+    for owner in module.modules():
+        for name, parameter in owner.named_parameters(recurse=False):
+            if parameter.requires_grad and parameter not in seen:
+                seen.add(parameter)
+                yield owner, name, parameter
+
+
+def _decays(owner: nn.Module, name: str, parameter: nn.Parameter) -> bool:
+    return (
+        parameter.ndim >= 2
+        and not isinstance(owner, UNDECAYED_MODULES)
+        and name.rpartition("_")[2] not in UNDECAYED_NAMES
+    )

@@ -1,0 +1,136 @@
+"""The rules that running a module can break: one code, one name and one mend each."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the module contract, as `docs/module-contract.md` explains it."""
+
+    code: str
+    name: str
+    mend: str
+    severity: Literal["error", "warning"] = "error"
+
+
+_TABLE = (
+    Rule(
+        "NN101",
+        "missing-super-init",
+        "Call `super().__init__()` first in `__init__`.",
+    ),
+    Rule(
+        "NN102",
+        "late-super-init",
+        "Move `super().__init__()` before the first module, parameter or buffer.",
+    ),
+    Rule(
+        "NN103",
+        "module-in-container",
+        "Keep modules in `nn.ModuleList` or `nn.ModuleDict`.",
+    ),
+    Rule(
+        "NN104",
+        "parameter-in-container",
+        "Keep parameters in `nn.ParameterList` or `nn.ParameterDict`.",
+    ),
+    Rule(
+        "NN105",
+        "parameter-in-forward",
+        "Create parameters in `__init__`.",
+    ),
+    Rule(
+        "NN106",
+        "module-in-forward",
+        "Build modules in `__init__` and only call them in `forward`.",
+    ),
+    Rule(
+        "NN107",
+        "non-leaf-parameter",
+        "Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.",
+    ),
+    Rule(
+        "NN108",
+        "uninitialised-parameter",
+        "Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.",
+    ),
+    Rule(
+        "NN109",
+        "repeated-module",
+        "Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.",
+        "warning",
+    ),
+    Rule(
+        "NN110",
+        "reserved-module-key",
+        "Choose a key without dots that is no attribute of the container.",
+    ),
+    Rule(
+        "NN112",
+        "unused-module",
+        "Use the module in `forward`, or remove it from `__init__`.",
+        "warning",
+    ),
+    Rule(
+        "NN201",
+        "tensor-attribute",
+        "Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.",
+    ),
+    Rule(
+        "NN202",
+        "graph-retained",
+        "Return it, or keep only the newest value, detached.",
+    ),
+    Rule(
+        "NN203",
+        "buffer-rebound",
+        "Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.",
+        "warning",
+    ),
+    Rule(
+        "NN204",
+        "parameter-rebound",
+        "Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.",
+    ),
+    Rule(
+        "NN301",
+        "hard-coded-device",
+        "Take the device from an input or a parameter: `device=x.device`.",
+    ),
+    Rule(
+        "NN302",
+        "device-less-factory",
+        "Give the factory `device=x.device`, or use `x.new_zeros(...)` or a `*_like` function.",
+    ),
+    Rule(
+        "NN401",
+        "input-mutated",
+        "Work on a new tensor: use the operation without the trailing underscore.",
+    ),
+    Rule(
+        "NN402",
+        "ignores-training-mode",
+        "Pass `training=self.training`, or register `nn.Dropout` in `__init__`.",
+    ),
+    Rule(
+        "NN404",
+        "host-sync",
+        "Keep the value a tensor on its device.",
+        "warning",
+    ),
+    Rule(
+        "NN405",
+        "ambiguous-squeeze",
+        "Name the dimension: `.squeeze(dim)`.",
+        "warning",
+    ),
+    Rule(
+        "NN501",
+        "unpicklable-attribute",
+        "Use a function or class at the top level of its file, and no open resource.",
+        "warning",
+    ),
+)
+
+RULES = {rule.code: rule for rule in _TABLE}
