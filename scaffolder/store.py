@@ -71,7 +71,7 @@ def repair() -> bool:
     """
     with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
         try:
-            _import(Path(scratch), store_path())
+            gather(Path(scratch), store_path())
         except GitFailed:
             store_path().replace(store_path().with_suffix(".bundle.damaged"))
             offer()
@@ -107,13 +107,13 @@ def _rebuild(root: Path | None, working: str | None) -> None:
         repository = Path(scratch)
         # The store first: where two bundles differ on a version, what repositories may already
         # have been made from stays.
-        tags = _import(repository, store_path(), RELEASES)
+        tags = gather(repository, store_path(), RELEASES)
         if root and working and read_header(store_path()).tag_of(working) is None:
             record(root, repository, next_prerelease(tags))
         write_bundle(repository, store_path())
 
 
-def _import(repository: Path, *bundles: Path) -> set[str]:
+def gather(repository: Path, *bundles: Path) -> set[str]:
     """Make a bare repository of what bundles hold; return its tags."""
     git("init", "-q", "--bare", "-b", "main", str(repository), environment=ISOLATED)
     for bundle in bundles:

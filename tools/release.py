@@ -17,10 +17,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaffolder.bundle import import_bundle, read_header, write_bundle
+from scaffolder.bundle import read_header, write_bundle
 from scaffolder.errors import MachineFailure
-from scaffolder.git import ISOLATED, GitFailed, bare, git
-from scaffolder.store import RELEASES
+from scaffolder.git import GitFailed, git
+from scaffolder.store import RELEASES, gather
 from scaffolder.versions import Version, newest_release
 from scaffolder.working_template import record, template_files
 
@@ -153,10 +153,7 @@ def _write_changelog(version: Version, notes: str) -> None:
 def _record_template(version: Version) -> None:
     with tempfile.TemporaryDirectory(prefix="nnscaffold-release-") as scratch:
         repository = Path(scratch)
-        git("init", "-q", "--bare", "-b", "main", scratch, environment=ISOLATED)
-        import_bundle(RELEASES, repository)
-        if newest := newest_release(read_header(RELEASES).tags):
-            bare(repository, "update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
+        gather(repository, RELEASES)
         record(ROOT, repository, version)
         write_bundle(repository, RELEASES)
 
