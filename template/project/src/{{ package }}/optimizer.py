@@ -58,6 +58,17 @@ def build_schedule(optimizer: AdamW, config: OptimizerConfig, total_steps: int) 
     return LambdaLR(optimizer, factor)
 
 
+def restore_schedule(schedule: LambdaLR, state: dict[str, Any]) -> None:
+    """Take up a course where it stood; where the run is longer now, at the rate of the new one."""
+    schedule.load_state_dict(state)
+    # The optimizer's state brought back the rate of the old course, which is zero at its end.
+    factors = (factor(schedule.last_epoch) for factor in schedule.lr_lambdas)
+    rates = [rate * factor for rate, factor in zip(schedule.base_lrs, factors, strict=True)]
+    for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    schedule._last_lr = rates
+
+
 def _trainable_parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
     """Give each trainable parameter once, shared ones too, with its owner and its name there."""
     seen: set[nn.Parameter] = set()
