@@ -1,8 +1,10 @@
 """Checkpoints: everything that a run needs to go on, written whole or not at all."""
 
+import contextlib
 import dataclasses
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise _damaged(path)
     values["config"] = config_from_values(values["config"], source=str(path))
     return Checkpoint(**values)
+
+
+@contextlib.contextmanager
+def same_model_expected(path: Path) -> Iterator[None]:
+    """Tell in one sentence that the state read from ``path`` does not fit what it is put into."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{path} holds another model than src/{__package__}/classifier.py builds now."
+        ) from error
 
 
 def _read(path: Path) -> Any:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint, same_model_expected, save_checkpoint
 from .classifier import build_classifier
 from .config import TrainConfig
 from .data import load_splits, shuffled_batches
@@ -118,7 +118,8 @@ def run(trainer: Trainer) -> Evaluation:
         while trainer.epoch < config.epochs:
             _run_epoch(trainer, log, bar.update)
     best = load_checkpoint(folder / "best.pt")
-    trainer.model.load_state_dict(best.model)
+    with same_model_expected(folder / "best.pt"):
+        trainer.model.load_state_dict(best.model)
     return evaluate(trainer.model, trainer.splits.test, trainer.device)
 
 
