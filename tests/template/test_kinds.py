@@ -21,6 +21,33 @@ FOLDERS = sorted(path.parent for path in (ROOT / "template" / "kinds").glob("*/k
 PACKAGE = "a_package_of_thirty_characters"
 # Letters that a class may be called; ruff finds I and O too much like digits.
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+# Here and not in the kinds' own tests: those may not depend on the package's training.
+DECAY = """
+from torch import nn
+
+from {package}.layers import {embedding}
+from {package}.models import {transformer}
+from {package}.optimizer import parameter_groups
+
+
+def undecayed_tables(module: nn.Module) -> set[str]:
+    names = {{parameter: name for name, parameter in module.named_parameters()}}
+    return {{
+        names[parameter]
+        for group in parameter_groups(module, weight_decay=0.1)
+        for parameter in group["params"]
+        if group["weight_decay"] == 0 and parameter.ndim > 1
+    }}
+
+
+def test_embedding() -> None:
+    assert undecayed_tables({embedding}(7, 4, max_length=6)) == {{"embedding"}}
+
+
+def test_transformer() -> None:
+    model = {transformer}(11, 8, num_heads=2, depth=2, max_length=6)
+    assert undecayed_tables(model) == {{"token_embedding", "position_embedding"}}
+"""
 
 
 class Generated(NamedTuple):
@@ -177,6 +204,22 @@ def test_a_repository_of_all_kinds_passes(
 def test_no_kind_opts_out_of_a_check(generated: list[Generated]) -> None:
     for module in generated:
         assert "opt_out" not in module.test.read_text(), module.kind
+
+
+def test_embeddings_do_not_decay_and_maps_do(
+    repository: Path,
+    generated: list[Generated],
+    program: Program,
+    tmp_path: Path,
+) -> None:
+    names = {module.kind: module.name for module in generated}
+    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
+    (copy / "tests" / "test_decay.py").write_text(
+        DECAY.format(
+            package=PACKAGE, embedding=names["embedding"], transformer=names["transformer"]
+        )
+    )
+    program(copy, "pytest", "-q", "tests/test_decay.py")
 
 
 def test_a_blank_layer_turns_green_when_its_mark_is_deleted(
