@@ -142,7 +142,6 @@ for recurrent in (nn.RNN, nn.GRU):
         batch_first=True,
         inputs=sequences,
         shape=lambda batch: ((batch, 5, 3), (1, batch, 3)),
-        opt_out=COMPILED,
     )
 layer(
     nn.LSTM,
@@ -150,7 +149,6 @@ layer(
     3,
     inputs=lambda batch: (torch.randn(5, batch, 4),),
     shape=lambda batch: ((5, batch, 3), ((1, batch, 3), (1, batch, 3))),
-    opt_out=COMPILED,
 )
 layer(
     nn.MultiheadAttention,

@@ -101,6 +101,18 @@ class PackedSequence(nn.Module):
         return pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
 
 
+@keeps(inputs=lambda batch: (torch.randn(batch, 5, 4),), shape=lambda batch: (batch, 3))
+class LongShortTermMemory(nn.Module):
+    """The compiler takes no recurrent layer of torch's, which is no fault of its user."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(4, 3, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x)[1][0][-1]
+
+
 @keeps()
 class DropoutByMode(WithLinear):
     def forward(self, x: Tensor) -> Tensor:

@@ -109,7 +109,6 @@ class MovingTarget(nn.Module):
 @keeps(
     inputs=lambda batch: (torch.randint(0, 7, (batch, 5)),),
     shape=lambda batch: ((batch, 5, 7), ((1, batch, 4), (1, batch, 4))),
-    opt_out={"compilation": "torch.compile refuses an LSTM whole"},
 )
 class LanguageModel(nn.Module):
     def __init__(self) -> None:
@@ -165,7 +164,6 @@ class PlainArguments(WithLinear):
 
 @keeps(
     inputs=lambda batch: (torch.randn(batch, 4, dtype=torch.complex64),),
-    opt_out={"bfloat16": "torch.polar takes no bfloat16"},
 )
 class Complex(nn.Module):
     def __init__(self) -> None:
