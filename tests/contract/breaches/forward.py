@@ -1,5 +1,7 @@
 """NN105, NN106, NN401, NN402: what forward builds, changes and draws."""
 
+import random
+
 import torch
 import torch.nn.functional as F
 from stated import WithLinear
@@ -124,20 +126,32 @@ class WritesIntoDict(WithLinear):
         return self.linear(x["b"].mul_(2))
 
 
-@breaks("NN402")
+@breaks("NN402", at="forward.py:")
 class DropoutAlways(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         return F.dropout(self.linear(x))
 
 
-@breaks("NN402")
+@breaks("NN402", at="forward.py:")
 class DropoutBuiltInForward(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         return nn.Dropout(0.5)(self.linear(x))
 
 
-@breaks("NN402")
+@breaks("NN402", at="forward.py:")
 class AttentionDropoutAlways(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         y = self.linear(x)[:, None]
         return F.scaled_dot_product_attention(y, y, y, dropout_p=0.5).squeeze(1)
+
+
+@breaks("NN402", at="forward.py:")
+class NoiseInPlace(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + torch.empty_like(x).normal_()
+
+
+@breaks("NN402", at="forward")
+class PythonsNoise(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) * random.random()
