@@ -122,7 +122,19 @@ class PastTheRegistry(nn.Module):
         return self.hidden(x)
 
 
-@breaks("NN104", at="weights[1]")
+@breaks("NN103", at="layers[0] … layers[47]")
+class ManyInList(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(4, 4) for _ in range(48)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = x + 0.1 * layer(x)
+        return x
+
+
+@breaks("NN104", at="weights[0] … weights[1]")
 class ParametersInList(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from .case import Case
 from .checks import BUILT, SOUND, Findings, check, unexpected
 from .findings import Finding, NotApplicable, finding
-from .registration import unregistered
+from .registration import all_unregistered
 from .structure import make_double, tensors
-from .walk import held_outside_registry
 
 # What torch says of an operation that it lacks in that precision on the CPU.
 _LACKING = (
@@ -35,8 +34,7 @@ def device_argument(case: Case) -> Findings:
     except (RuntimeError, NotImplementedError) as error:
         yield unexpected("device_argument", error, "cannot be built on the meta device: ")
         return
-    lost = [unregistered("device_argument", held) for held in held_outside_registry(module)]
-    yield from lost
+    yield from all_unregistered("device_argument", module)
     for name, tensor in state(module):
         if tensor.device.type != "meta":
             problem = f"is on {tensor.device.type} though `device=` names another"
@@ -48,8 +46,7 @@ def device_argument(case: Case) -> Findings:
 def dtype_argument(case: Case) -> Findings:
     """`dtype=` reaches every floating-point parameter and buffer."""
     module = case.build(dtype=torch.float64)
-    lost = [unregistered("dtype_argument", held) for held in held_outside_registry(module)]
-    yield from lost
+    yield from all_unregistered("dtype_argument", module)
     advice = "Pass `dtype=dtype` where it is created."
     yield from of_other_type("dtype_argument", module, torch.float64, advice)
 
