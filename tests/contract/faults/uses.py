@@ -86,6 +86,19 @@ class BreaksTheGraph(WithLinear):
         return self.linear(x)
 
 
+@fails(
+    "compilation",
+    says="Data-dependent branching. Decide by shapes and arguments, not by the values of tensors.",
+    opt_out=dict.fromkeys(
+        ("host_fetches", "devices", "vmap", "export", "batch_invariance"), "it decides by value"
+    ),
+)
+class DecidesByValue(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        return y * 2 if y.sum() > 0 else y
+
+
 @fails("export", says="cannot be exported")
 class UnrollsTheBatch(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
