@@ -121,6 +121,48 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
         load_checkpoint(path)
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    trainer = Trainer(CONFIG)
+    train(trainer, epochs=1)
+    save_checkpoint(trainer.checkpoint(), path)
+    whole = path.read_bytes()
+    chance = random.Random(0)
+    # The first part of the archive is the pickle, where damage does most.
+    places = [*range(0, 2000, 13), *(chance.randrange(len(whole)) for _ in range(150))]
+    damaged = [whole[:place] for place in places]
+    for place in places:
+        byte = (whole[place] ^ 1 << chance.randrange(8)).to_bytes()
+        damaged.append(whole[:place] + byte + whole[place + 1 :])
+
+    refused = 0
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            checkpoint = load_checkpoint(path)
+        except InputError:
+            refused += 1
+        else:
+            # The byte was one that means nothing, as in the gaps that align the tensors.
+            assert checkpoint.config == CONFIG
+            for name, value in trainer.model.state_dict().items():
+                assert torch.equal(checkpoint.model[name], value), name
+
+    assert refused > len(damaged) / 2
+
+
+def test_a_missing_field_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(Trainer(CONFIG).checkpoint(), path)
+    values = torch.load(path, weights_only=True)
+    del values["schedule"]
+    torch.save(values, path)
+
+    with pytest.raises(InputError, match="no checkpoint, or a damaged one"):
+        load_checkpoint(path)
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     torch.save({"format": 1, "model": Path("anything but a tensor")}, path)

@@ -23,7 +23,17 @@ def test_a_named_device_goes_before_the_choice() -> None:
     assert choose_device("cpu") == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["toaster", "cuda:99", "cuda:x", ""])
-def test_a_device_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="auto always works"):
+@pytest.mark.parametrize("name", ["toaster", "cuda:x", ""])
+def test_a_device_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
         choose_device(name)
+
+    assert str(caught.value) == f"There is no device {name!r}; auto always works."
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "fpga", "meta"])
+def test_a_device_that_cannot_be_used_is_refused_in_short(name: str) -> None:
+    with pytest.raises(InputError, match="auto always works") as caught:
+        choose_device(name)
+
+    assert len(str(caught.value)) < 160

@@ -1,5 +1,6 @@
 """Evaluation: what is counted, and its command line."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from digit_classifier.checkpoint import save_checkpoint
+from digit_classifier.checkpoint import load_checkpoint, save_checkpoint
 from digit_classifier.command import run_command
 from digit_classifier.config import ModelConfig, TrainConfig
 from digit_classifier.evaluate import main
@@ -104,6 +105,21 @@ def test_the_command_prints_what_the_model_does(checkpoint: Path) -> None:
     assert checkpoint.with_name("best_confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_result_is_printed_even_where_no_picture_can_be(
+    checkpoint: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    checkpoint.with_name("best_confusion.png").mkdir()
+
+    assert run_command(lambda: main(["--checkpoint", str(checkpoint)])) == 1
+
+    printed = capsys.readouterr()
+    assert "test accuracy " in printed.out
+    assert "as a picture" not in printed.out
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+
+
 def test_the_command_agrees_with_the_run(
     checkpoint: Path,
     capsys: pytest.CaptureFixture[str],
@@ -116,6 +132,21 @@ def test_the_command_agrees_with_the_run(
     trainer.train_epoch(lambda: None)
     expected = evaluate(trainer.model, trainer.splits.test, CPU).accuracy
     assert printed == f"{100 * expected:.2f}"
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    checkpoint: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = load_checkpoint(checkpoint)
+    config = dataclasses.replace(whole.config, model=ModelConfig(channels=5))
+    save_checkpoint(dataclasses.replace(whole, config=config), checkpoint)
+
+    assert run_command(lambda: main(["--checkpoint", str(checkpoint)])) == 2
+
+    builder = "src/digit_classifier/classifier.py"
+    complaint = f"error: {checkpoint} holds another model than {builder} builds now.\n"
+    assert capsys.readouterr().err == complaint
 
 
 def test_a_missing_checkpoint_gets_one_sentence(

@@ -1,9 +1,12 @@
 """The figures of a run: on disk at once, and cut where a run is resumed."""
 
+import re
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from digit_classifier.errors import InputError
 from digit_classifier.metrics import MetricsLog, read_metrics
 
 
@@ -40,3 +43,16 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     path.write_text('{"epoch": 1}\n{"epo', encoding="utf-8")
 
     assert read_metrics(path) == [{"epoch": 1}]
+
+
+@pytest.mark.parametrize("line", [b'{"epo', b"", b"\xff", b"3", b"{}", b'{"epoch": "2"}'])
+def test_a_damaged_line_is_named(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    content = b'{"epoch": 1}\n' + line + b'\n{"epoch": 3}\n'
+    path.write_bytes(content)
+
+    complaint = f"Line 2 of {path} is damaged: mend or delete it, and try again."
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        MetricsLog(tmp_path)
+
+    assert path.read_bytes() == content

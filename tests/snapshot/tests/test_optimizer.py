@@ -59,6 +59,38 @@ def test_only_maps_decay() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "decays"),
+    [
+        ("weight", True),
+        ("qkv_weight", True),
+        ("embedding_map", True),
+        ("biased_map", True),
+        ("bias_k", False),
+        ("position_bias", False),
+        ("embedding", False),
+        ("token_embedding", False),
+        ("position_embedding", False),
+        ("token_embeddings", False),
+        ("positions", False),
+        ("head_scale", False),
+    ],
+)
+def test_the_name_of_a_table_decides(name: str, decays: bool) -> None:
+    module = nn.Module()
+    module.register_parameter(name, nn.Parameter(torch.ones(2, 3)))
+
+    assert names_by_decay(module, weight_decay=0.1) == {0.1 if decays else 0.0: {name}}
+
+
+def test_attention_of_torch_decays_in_its_maps_only() -> None:
+    attention = nn.MultiheadAttention(4, 2, add_bias_kv=True)
+
+    decayed = names_by_decay(attention, weight_decay=0.1)[0.1]
+
+    assert decayed == {"in_proj_weight", "out_proj.weight"}
+
+
 def test_the_classifier_is_covered_once_and_whole() -> None:
     model = build_classifier(ModelConfig())
 

@@ -1,5 +1,6 @@
 """Training from its command line, on the real digits."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from digit_classifier.checkpoint import load_checkpoint
+from digit_classifier.checkpoint import load_checkpoint, save_checkpoint
 from digit_classifier.command import run_command
 from digit_classifier.metrics import read_metrics
 from digit_classifier.train import main
@@ -159,14 +160,66 @@ def test_a_finished_run_can_be_given_more_epochs(tmp_path: Path) -> None:
     assert train("--resume", moved, "--epochs", 2) == 0
 
     assert load_checkpoint(moved / "last.pt").epoch == 2
+    # Not the end of the old course, where the rate is zero.
+    assert all(record["learning_rate"] > 0 for record in read_metrics(moved / "metrics.jsonl"))
     assert not folder.exists()
+
+
+def test_a_run_cannot_be_given_fewer_epochs_than_it_has_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "run"
+    assert train("--output", folder, "--epochs", 2, *SMALL) == 0
+    before = (folder / "last.pt").read_bytes()
+
+    assert train("--resume", folder, "--epochs", 1) == 2
+
+    complaint = f"error: {folder} has done 2 epochs: --epochs must be at least that.\n"
+    assert capsys.readouterr().err == complaint
+    assert (folder / "last.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+def test_a_checkpoint_of_another_model_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    path = tmp_path / "run" / name
+    assert train("--output", path.parent, "--epochs", 1, *SMALL) == 0
+    checkpoint = load_checkpoint(path)
+    other = {key: value[None] for key, value in checkpoint.model.items()}
+    save_checkpoint(dataclasses.replace(checkpoint, model=other), path)
+    capsys.readouterr()
+
+    assert train("--resume", path.parent) == 2
+
+    builder = "src/digit_classifier/classifier.py"
+    complaint = f"error: {path} holds another model than {builder} builds now.\n"
+    assert capsys.readouterr().err == complaint
+
+
+def test_other_groups_of_parameters_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "run" / "last.pt"
+    assert train("--output", path.parent, "--epochs", 1, *SMALL) == 0
+    checkpoint = load_checkpoint(path)
+    optimizer = checkpoint.optimizer | {"param_groups": checkpoint.optimizer["param_groups"][:1]}
+    save_checkpoint(dataclasses.replace(checkpoint, optimizer=optimizer), path)
+
+    assert train("--resume", path.parent) == 2
+
+    assert f"{path} holds another model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--epochs", "0"], "epochs must be at least 1; it is 0."),
-        (["--device", "toaster"], "Cannot use device 'toaster'"),
+        (["--device", "toaster"], "There is no device 'toaster'; auto always works."),
         (["--config", "missing.toml"], "Cannot read missing.toml: No such file or directory."),
         (["--resume", "missing"], "last.pt: No such file or directory."),
         (["--config", "a.toml", "--resume", "b"], "Give --config or --resume"),

@@ -7,9 +7,11 @@ from .errors import InputError
 
 
 def run_command(main: Callable[[], None]) -> int:
-    """Run a command and return its exit status: one sentence tells an error, never a traceback.
+    """Run a command and return its exit status; one sentence tells what the user can mend.
 
-    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 130: Ctrl-C.
+    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 130: Ctrl-C. None of
+    these comes with a traceback once ``main`` has begun. Before that, while torch and the rest are
+    imported, Ctrl-C ends the program as Python does it, with one.
     """
     try:
         main()

@@ -11,10 +11,14 @@ def choose_device(name: str) -> torch.device:
         return torch.device(_best_available())
     try:
         device = torch.device(name)
-        # Only an allocation shows that the device is there and that this torch can use it.
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except RuntimeError as error:
+        raise InputError(f"There is no device {name!r}; auto always works.") from error
+    try:
+        # Only a tensor that went there and back shows that this torch can use the device.
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        # The first sentence; a long text about torch's build may follow.
+        reason = str(error).strip().splitlines()[0].partition(". ")[0]
         raise InputError(f"Cannot use device {name!r} ({reason}); auto always works.") from error
     return device
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from .checkpoint import load_checkpoint
+from .checkpoint import load_checkpoint, same_model_expected
 from .classifier import build_classifier
 from .command import run_command
 from .data import load_splits
@@ -39,16 +39,18 @@ def main(arguments: Sequence[str]) -> None:
     checkpoint = load_checkpoint(command.checkpoint)
     device = choose_device(command.device)
     model = build_classifier(checkpoint.config.model).to(device)
-    model.load_state_dict(checkpoint.model)
+    with same_model_expected(command.checkpoint):
+        model.load_state_dict(checkpoint.model)
     evaluation = evaluate(model, load_splits(checkpoint.config.data).test, device)
 
-    picture = command.checkpoint.with_name(f"{command.checkpoint.stem}_confusion.png")
-    plot_confusion(evaluation.confusion, picture)
     print(f"{command.checkpoint}, after epoch {checkpoint.epoch}")
     print(f"test accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4f}\n")
     print(evaluation.report())
     print("confusion matrix, a row for each true digit, a column for each predicted one:")
     print(evaluation.confusion.numpy())
+    # Drawn last, since the folder may be one that cannot be written to.
+    picture = command.checkpoint.with_name(f"{command.checkpoint.stem}_confusion.png")
+    plot_confusion(evaluation.confusion, picture)
     print(f"\nas a picture: {picture}")
 
 

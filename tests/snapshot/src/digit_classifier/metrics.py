@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from .errors import InputError
 from .files import write_atomically
 from .interrupts import interrupts_held
 
@@ -60,8 +61,18 @@ def read_metrics(path: Path) -> list[Record]:
     """Return the figures of all epochs, oldest first; a last line that was cut off is left out."""
     if not path.exists():
         return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines]
+    *lines, _ = path.read_bytes().split(b"\n")
+    return [_from_line(line, number, path) for number, line in enumerate(lines, start=1)]
+
+
+def _from_line(line: bytes, number: int, path: Path) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+        raise InputError(f"Line {number} of {path} is damaged: mend or delete it, and try again.")
+    return record
 
 
 def _to_line(record: Record) -> str:

@@ -18,16 +18,23 @@ UNDECAYED_MODULES = (
     nn.LayerNorm,
     nn.RMSNorm,
 )
-# Last words of a parameter's name that tell a bias, a scale or a table of vectors.
-UNDECAYED_NAMES = frozenset({"bias", "embedding", "gain", "gamma", "positions", "scale"})
+# Last words of a parameter's name that tell a scale or a table of vectors.
+UNDECAYED_LAST_WORDS = frozenset(
+    {"embedding", "embeddings", "gain", "gamma", "positions", "scale"},
+)
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the trainable parameters into those that decay and those that do not.
 
     Decay pulls a weight towards zero. That keeps the maps of layers and convolutions small; it
-    only harms biases, the scales of norms, and embeddings, of which most get no gradient in a
-    step. A parameter with less than two dimensions is always one of these.
+    only harms biases, scales, and embeddings, of which most get no gradient in a step. A parameter
+    counts as one of these, and does not decay, if
+
+    - it has less than two dimensions,
+    - or it belongs to one of torch's norms or embeddings, ``UNDECAYED_MODULES``,
+    - or a word of its own name is "bias", as in ``in_proj_bias`` and ``bias_k``,
+    - or the last word is in ``UNDECAYED_LAST_WORDS``, as in ``token_embedding``.
     """
     decayed: list[nn.Parameter] = []
     undecayed: list[nn.Parameter] = []
@@ -58,6 +65,17 @@ def build_schedule(optimizer: AdamW, config: OptimizerConfig, total_steps: int) 
     return LambdaLR(optimizer, factor)
 
 
+def restore_schedule(schedule: LambdaLR, state: dict[str, Any]) -> None:
+    """Take up a course where it stood; where the run is longer now, at the rate of the new one."""
+    schedule.load_state_dict(state)
+    # The optimizer's state brought back the rate of the old course, which is zero at its end.
+    factors = (factor(schedule.last_epoch) for factor in schedule.lr_lambdas)
+    rates = [rate * factor for rate, factor in zip(schedule.base_lrs, factors, strict=True)]
+    for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    schedule._last_lr = rates
+
+
 def _trainable_parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
     """Give each trainable parameter once, shared ones too, with its owner and its name there."""
     seen: set[nn.Parameter] = set()
@@ -69,8 +87,10 @@ def _trainable_parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, n
 
 
 def _decays(owner: nn.Module, name: str, parameter: nn.Parameter) -> bool:
+    words = name.split("_")
     return (
         parameter.ndim >= 2
         and not isinstance(owner, UNDECAYED_MODULES)
-        and name.rpartition("_")[2] not in UNDECAYED_NAMES
+        and "bias" not in words
+        and words[-1] not in UNDECAYED_LAST_WORDS
     )

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from torch import Tensor
 
+from .files import write_atomically
 from .metrics import Record
 
 
@@ -49,7 +51,12 @@ def plot_losses(records: Sequence[Record], path: Path) -> None:
         # A marker, since a run of one epoch has no line to draw.
         values = [record[name] for record in records]
         axes.plot(epochs, values, marker=".", label=name.removesuffix("_loss"))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_yscale("log")
+    # 0.05 is read at a glance; matplotlib's own choice would be 5 x 10^-2.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("epoch")
     axes.set_ylabel("cross-entropy loss")
     axes.grid(alpha=0.3)
@@ -59,4 +66,4 @@ def plot_losses(records: Sequence[Record], path: Path) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)  # becomes the canvas that the figure is saved with
-    figure.savefig(path, format="png")
+    write_atomically(path, lambda file: figure.savefig(file, format="png"))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from .checkpoint import Checkpoint, load_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint, same_model_expected
 from .command import run_command
 from .config import TrainConfig
 from .config_file import config_to_values, read_config
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> None:
     config, checkpoint = parse(arguments)
     trainer = Trainer(config)
     if checkpoint is not None:
-        trainer.restore(checkpoint)
+        with same_model_expected(config.output / "last.pt"):
+            trainer.restore(checkpoint)
     try:
         evaluation = run(trainer)
         plot_losses(read_metrics(config.output / "metrics.jsonl"), config.output / "losses.png")
@@ -88,6 +89,7 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, Checkpoint | None]:
         _refuse_old_run(command.settings.output)
     else:
         _refuse_other_settings(command.settings, defaults)
+        _refuse_fewer_epochs(command.settings, checkpoint)
     return command.settings, checkpoint
 
 
@@ -106,6 +108,13 @@ def _refuse_other_settings(settings: TrainConfig, recorded: TrainConfig) -> None
         raise InputError(
             f"A resumed run keeps its settings, except {' and '.join(CHANGEABLE)}: leave out "
             f"{', '.join(changed)}, or start a new run."
+        )
+
+
+def _refuse_fewer_epochs(settings: TrainConfig, checkpoint: Checkpoint) -> None:
+    if settings.epochs < checkpoint.epoch:
+        raise InputError(
+            f"{settings.output} has done {checkpoint.epoch} epochs: --epochs must be at least that."
         )
 
 

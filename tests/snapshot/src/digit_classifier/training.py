@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, load_checkpoint, same_model_expected, save_checkpoint
 from .classifier import build_classifier
 from .config import TrainConfig
 from .data import load_splits, shuffled_batches
@@ -17,7 +17,7 @@ from .device import choose_device
 from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .metrics import MetricsLog
-from .optimizer import build_optimizer, build_schedule
+from .optimizer import build_optimizer, build_schedule, restore_schedule
 from .random_state import random_state, restore_random_state, seed_everything
 
 
@@ -93,7 +93,7 @@ class Trainer:
         """Go on from a checkpoint of a run with these settings."""
         self.model.load_state_dict(checkpoint.model)
         self.optimizer.load_state_dict(checkpoint.optimizer)
-        self.schedule.load_state_dict(checkpoint.schedule)
+        restore_schedule(self.schedule, checkpoint.schedule)
         self.epoch = checkpoint.epoch
         self.step = checkpoint.step
         self.best_loss = checkpoint.best_loss
@@ -118,7 +118,8 @@ def run(trainer: Trainer) -> Evaluation:
         while trainer.epoch < config.epochs:
             _run_epoch(trainer, log, bar.update)
     best = load_checkpoint(folder / "best.pt")
-    trainer.model.load_state_dict(best.model)
+    with same_model_expected(folder / "best.pt"):
+        trainer.model.load_state_dict(best.model)
     return evaluate(trainer.model, trainer.splits.test, trainer.device)
 
 

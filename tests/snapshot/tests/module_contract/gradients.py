@@ -10,7 +10,7 @@ from torch.autograd.gradcheck import gradcheck as agree
 from .case import Case
 from .checks import SOUND, Findings, check
 from .findings import NotApplicable, finding
-from .structure import differentiable, tensors
+from .structure import differentiable, make_double, tensors
 from .walk import submodules
 from .watches import PrecisionWatch
 
@@ -118,7 +118,7 @@ def has_effect(parameter: Tensor) -> bool:
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
     module = case.build(training=False)
-    module.double()
+    make_double(module)
     inputs = case.inputs(dtype=torch.float64, gradients=True)
     with PrecisionWatch() as watch:
         output = case.call(module, inputs)

@@ -55,8 +55,14 @@ def empty_batch(case: Case) -> Findings:
     """A batch of none gives an output with none."""
     case.require_batch()
     module = case.build(training=False)
-    with torch.no_grad():
-        output = case.call(module, case.inputs(0))
+    try:
+        with torch.no_grad():
+            output = case.call(module, case.inputs(0))
+    except Exception as error:
+        one = unexpected("empty_batch", error, "for a batch of 0 raises ")
+        advice = "Return an empty result for an empty batch, or opt out with the reason."
+        yield finding("empty_batch", one.path, one.problem.rstrip("."), advice=advice)
+        return
     actual, expected = shapes(output), case.output_shape(0)
     if actual != expected:
         problem = f"returns shape {actual} for a batch of 0, not {expected}"

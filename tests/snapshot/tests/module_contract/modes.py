@@ -7,6 +7,7 @@ from .checks import BUILT, RUNS, SOUND, Findings, check
 from .findings import finding
 from .structure import difference
 from .walk import submodules
+from .watches import RandomnessWatch
 
 
 @check(after=(*RUNS, "devices"))
@@ -14,12 +15,17 @@ def eval_determinism(case: Case) -> Findings:
     """In eval mode the same input gives the same output, whatever the random state."""
     # Two modules, so that one which keeps state between calls is not taken for a random one.
     modules = case.build(training=False), case.build(training=False)
-    with torch.no_grad():
-        first, second = (
-            case.call(module, case.inputs(), seed=seed) for seed, module in enumerate(modules)
-        )
-    if text := difference(second, first):
-        yield finding("eval_determinism", "forward", f"still random in eval mode: {text}", "NN402")
+    inputs = case.inputs(), case.inputs()
+    with torch.no_grad(), RandomnessWatch() as watch:
+        first = case.call(modules[0], inputs[0], seed=0)
+        second = case.call(modules[1], inputs[1], seed=1)
+    if not difference(second, first):
+        return
+    for place, name in watch.drawn.items():
+        yield finding("eval_determinism", place, f"`{name}` is random in eval mode too", "NN402")
+    if not watch.drawn:
+        # Python's or numpy's numbers, which no watch of torch sees.
+        yield finding("eval_determinism", "forward", "is random in eval mode too", "NN402")
 
 
 @check(after=BUILT, calls_forward=False)

@@ -9,8 +9,15 @@ from torch import Tensor, nn
 from .case import Case
 from .checks import BUILT, SOUND, Findings, check, unexpected
 from .findings import Finding, NotApplicable, finding
-from .registration import unregistered
-from .walk import held_outside_registry
+from .registration import all_unregistered
+from .structure import make_double, tensors
+
+# What torch says of an operation that it lacks in that precision on the CPU.
+_LACKING = (
+    "not implemented for",
+    "Unsupported dtype BFloat16",
+    "to be Half, Float or Double tensors",
+)
 
 
 def state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -27,8 +34,7 @@ def device_argument(case: Case) -> Findings:
     except (RuntimeError, NotImplementedError) as error:
         yield unexpected("device_argument", error, "cannot be built on the meta device: ")
         return
-    lost = [unregistered("device_argument", held) for held in held_outside_registry(module)]
-    yield from lost
+    yield from all_unregistered("device_argument", module)
     for name, tensor in state(module):
         if tensor.device.type != "meta":
             problem = f"is on {tensor.device.type} though `device=` names another"
@@ -40,8 +46,7 @@ def device_argument(case: Case) -> Findings:
 def dtype_argument(case: Case) -> Findings:
     """`dtype=` reaches every floating-point parameter and buffer."""
     module = case.build(dtype=torch.float64)
-    lost = [unregistered("dtype_argument", held) for held in held_outside_registry(module)]
-    yield from lost
+    yield from all_unregistered("dtype_argument", module)
     advice = "Pass `dtype=dtype` where it is created."
     yield from of_other_type("dtype_argument", module, torch.float64, advice)
 
@@ -68,7 +73,8 @@ def bfloat16(case: Case) -> Findings:
 def converted(name: str, case: Case, dtype: torch.dtype) -> Findings:
     """What a conversion leaves behind, or why forward fails after it."""
     module = case.build(training=False)
-    module.to(dtype)
+    # Not `.to(dtype)`, which would throw the imaginary part of complex state away.
+    make_double(module) if dtype is torch.float64 else module.bfloat16()
     yield from of_other_type(name, module, dtype, "Let `_apply` reach it.")
     yield from runs(name, case, module, nullcontext(), dtype)
 
@@ -92,8 +98,19 @@ def runs(
         with torch.no_grad(), context:
             case.call(module, case.inputs(dtype=dtype))
     except (RuntimeError, ValueError, TypeError) as error:
-        if "not implemented for" in str(error):
+        if any(text in str(error) for text in _LACKING):
             raise NotApplicable(f"torch lacks an operation on the CPU: {error}") from None
+        if dtype is torch.bfloat16 and meets_complex(case):
+            raise NotApplicable("torch has no complex numbers of that precision") from None
         one = unexpected(name, error)
         advice = "Give tensors made in `forward` the input's dtype: `dtype=x.dtype`."
         yield finding(name, one.path, one.problem, advice=advice)
+
+
+def meets_complex(case: Case) -> bool:
+    """Whether the state, an input or the output is complex."""
+    module = case.build(training=False)
+    inputs = case.inputs()
+    with torch.no_grad():
+        met = (dict(state(module)), inputs, case.call(module, inputs))
+    return any(tensor.is_complex() for _, tensor in tensors(met))

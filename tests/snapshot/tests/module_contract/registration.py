@@ -1,5 +1,8 @@
 """Checks of the registry: what the module holds is registered, once, and as stated."""
 
+import re
+from dataclasses import replace
+
 from torch import nn
 
 from .case import Case
@@ -11,8 +14,22 @@ from .walk import Held, held_outside_registry, join, submodules
 @check(after=("construction",), calls_forward=False)
 def registry(case: Case) -> Findings:
     """Every module, parameter and tensor on an attribute is registered."""
-    for held in held_outside_registry(case.build()):
-        yield unregistered("registry", held)
+    yield from all_unregistered("registry", case.build())
+
+
+def all_unregistered(check_name: str, module: nn.Module) -> Findings:
+    """Everything outside the registry; what is wrong with a whole container in one line."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for held in held_outside_registry(module):
+        found = unregistered(check_name, held)
+        item = re.fullmatch(r"(.+)\[[^\[]+\]", found.path)
+        folds = item and found.code in ("NN103", "NN104")
+        alike.setdefault((item[1] if item and folds else found.path, found.problem), []).append(
+            found
+        )
+    for first, *others in alike.values():
+        path = f"{first.path} … {others[-1].path}" if others else first.path
+        yield replace(first, path=path)
 
 
 def unregistered(check_name: str, held: Held) -> Finding:

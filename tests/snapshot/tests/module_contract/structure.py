@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _PLAIN = (bool, int, float, complex, str)
 
@@ -35,6 +35,12 @@ def tensors(tree: object, path: str = "") -> Iterator[tuple[str, Tensor]]:
 def differentiable(tree: object) -> list[Tensor]:
     """The floating-point and complex tensors in it that are part of a graph."""
     return [value for _, value in tensors(tree) if value.requires_grad]
+
+
+def make_double(module: nn.Module) -> None:
+    """Convert all floating-point state to float64, and complex state, which `double` leaves."""
+    module.double()
+    module._apply(lambda tensor: tensor.to(torch.complex128) if tensor.is_complex() else tensor)
 
 
 def convert(

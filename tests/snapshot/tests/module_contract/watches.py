@@ -158,6 +158,29 @@ class PrecisionWatch(TorchFunctionMode):
         return result
 
 
+class RandomnessWatch(TorchFunctionMode):
+    """Notes the author's lines that draw from torch's generator, whatever the function is."""
+
+    def __init__(self) -> None:
+        """Nothing is drawn yet."""
+        super().__init__()
+        self.drawn: dict[str, str] = {}
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Compare the generator's state before the call with the one after it."""
+        before = torch.get_rng_state()
+        result = func(*args, **(kwargs or {}))
+        if not torch.equal(before, torch.get_rng_state()):
+            self.drawn.setdefault(author_line(), getattr(func, "__name__", "forward"))
+        return result
+
+
 def device_type(device: object) -> str:
     """The type that an argument names as a device; nothing if it names none."""
     if isinstance(device, torch.device):

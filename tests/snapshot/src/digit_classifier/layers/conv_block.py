@@ -27,7 +27,7 @@ class ConvBlock(nn.Module):
         - Output: ``(N, out_channels, ceil(H / stride), ceil(W / stride))``.
 
     Attributes:
-        conv: the convolution, without a bias: the normalisation would take it away again
+        conv: the convolution, without a bias: the norm's shift for each channel takes its place
         norm: the normalisation, with a learnable scale and shift for each channel
 
     Examples:
