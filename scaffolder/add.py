@@ -10,7 +10,13 @@ from scaffolder.checkout import cached_checkout, template_checkout
 from scaffolder.errors import BadInput
 from scaffolder.journal import Change, apply, exclusive, place_of
 from scaffolder.kinds import choose_kind, read_kinds
-from scaffolder.project import ANSWERS_FILE, find_root, parse_project, read_project
+from scaffolder.project import (
+    ANSWERS_FILE,
+    find_root,
+    parse_project,
+    read_project,
+    require_root,
+)
 from scaffolder.render.module import NeedsCopier, Rendered, render_module
 from scaffolder.spec import specify
 from scaffolder.store import SOURCE, offer, store_folder
@@ -58,7 +64,7 @@ def add_module(
         BadInput: There is no repository, or the name or kind will not do, or a file is in the way.
         MachineFailure: A file cannot be written.
     """
-    root = find_root(start)
+    root = require_root(start)
     project = read_project(root)
     # Asked and fetched before the repository is held, and the name first: nobody should choose a
     # kind for a module that cannot be.
@@ -77,18 +83,16 @@ def add_module(
 
 def offered_kinds(start: Path) -> list[Kind]:
     """The kinds of the repository around a folder; elsewhere those that come with this tool."""
-    try:
-        project = read_project(find_root(start))
-    except BadInput as error:
-        if error.code != "not-a-repository":
-            raise
+    root = find_root(start)
+    if root is None:
         return read_kinds(template_checkout(SOURCE, offer()))
+    project = read_project(root)
     return read_kinds(template_checkout(project.source, project.version))
 
 
 def known_kinds(start: Path) -> list[Kind]:
     """The kinds of the repository around a folder, if that takes no more than a look."""
-    project = read_project(find_root(start))
+    project = read_project(require_root(start))
     return read_kinds(cached_checkout(project.source, project.version))
 
 

@@ -8,12 +8,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from scaffolder.address import clone_address
 from scaffolder.bundle import read_header
 from scaffolder.errors import BadInput, MachineFailure
 from scaffolder.git import ISOLATED, GitFailed, git
 from scaffolder.store import SOURCE, offer, repair, store_folder, store_path
-
-_SHORTCUTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as in Copier
 
 
 def template_checkout(source: str, version: str) -> Path:
@@ -64,7 +63,7 @@ def _clone(source: str, version: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
         new = Path(scratch, "checkout")
         try:
-            git("clone", "-q", "--no-checkout", "--", _address(source), str(new))
+            git("clone", "-q", "--no-checkout", "--", clone_address(source), str(new))
             commit = _resolve(version, new)
             git("checkout", "-q", "--detach", commit, cwd=new, environment=ISOLATED)
         except GitFailed as error:
@@ -89,14 +88,6 @@ def _resolve(version: str, repository: Path) -> str:
         return git("rev-parse", "--verify", f"{version}^{{commit}}", cwd=repository).strip()
     except GitFailed as error:
         raise GitFailed((version,), "it has no such version") from error
-
-
-def _address(source: str) -> str:
-    source = source.removeprefix("git+")  # as Copier writes "this is for git"
-    for shortcut, server in _SHORTCUTS.items():
-        if source.startswith(shortcut):
-            return f"{server}{source.removeprefix(shortcut).strip('/')}.git"
-    return str(Path(source).expanduser()) if source.startswith("~") else source
 
 
 def _way_out(source: str) -> str:

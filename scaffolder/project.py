@@ -41,15 +41,20 @@ class Project(NamedTuple):
         return str(self.answers["_commit"])
 
 
-def find_root(start: Path) -> Path:
+def find_root(start: Path) -> Path | None:
+    """The generated repository that a folder lies in; None where it lies in none."""
+    folders = (start, *start.parents)
+    return next((folder for folder in folders if (folder / ANSWERS_FILE).is_file()), None)
+
+
+def require_root(start: Path) -> Path:
     """The generated repository that a folder lies in.
 
     Raises:
         BadInput: There is none.
     """
-    for folder in (start, *start.parents):
-        if (folder / ANSWERS_FILE).is_file():
-            return folder
+    if root := find_root(start):
+        return root
     raise BadInput(
         "not-a-repository",
         f"{start} is not inside a repository made by nnscaffold: no {ANSWERS_FILE} here or above.",

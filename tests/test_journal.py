@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from scaffolder import journal
 from scaffolder.errors import BadInput, MachineFailure
 from scaffolder.journal import Change, apply, exclusive
 
@@ -212,10 +212,20 @@ def test_a_second_command_waits_for_the_first(root: Path) -> None:
         )
         assert second.stdout is not None
         assert second.stdout.readline() == "started\n"
-        time.sleep(0.3)  # time in which it would write if it did not wait
         assert files(root) == BEFORE
     assert second.wait(30) == 0
     assert files(root) == AFTER
+
+
+def test_a_command_that_waits_too_long_says_so_and_writes_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exclusive(root):
+        monkeypatch.setattr(journal, "_PATIENCE_IN_SECONDS", 0.0)
+        with pytest.raises(MachineFailure) as busy, exclusive(root):
+            apply(root, CHANGES)
+    assert busy.value.code == "repository-busy"
+    assert files(root) == BEFORE
 
 
 def test_line_endings_and_missing_last_newlines_survive_an_undo(root: Path) -> None:

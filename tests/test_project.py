@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaffolder.errors import BadInput
-from scaffolder.project import ANSWERS_FILE, find_root, read_project
+from scaffolder.project import ANSWERS_FILE, find_root, read_project, require_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +24,13 @@ def answers(root: Path, text: str) -> Path:
 def test_a_repository_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
     deep = answers(tmp_path, HEAD) / "src" / "package"
     deep.mkdir(parents=True)
-    assert find_root(deep) == tmp_path
+    assert find_root(deep) == require_root(deep) == tmp_path
 
 
 def test_elsewhere_the_error_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nnscaffold new project") as refused:
-        find_root(tmp_path)
+        require_root(tmp_path)
+    assert find_root(tmp_path) is None
     assert refused.value.code == "not-a-repository"
 
 
