@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
+import signal
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,24 +55,34 @@ def unfinished_folder(path: Path, dry_run: bool) -> Iterator[Path]:
     Raises:
         BadInput: Nothing can be written there.
     """
-    created: list[Path] = []
-    parent = path.parent
+    parent = Path(tempfile.gettempdir()) if dry_run else path.parent
+    created = [above for above in (parent, *parent.parents) if not above.exists()]
+    # Named before it is made: an interrupt finds it to be removed, wherever it strikes.
+    scratch = parent / f".{path.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}"
     try:
-        if not dry_run:
-            created = [above for above in (parent, *parent.parents) if not above.exists()]
+        try:
             parent.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(path)
-        beside = None if dry_run else parent
-        scratch = Path(tempfile.mkdtemp(_UNFINISHED, f".{path.name[:100]}.", beside))
-    except OSError as error:
-        _remove_empty(created)
-        raise _not_writable(parent, error) from error
-    try:
+            _remove_abandoned(parent, path)
+            scratch.mkdir(mode=0o700)
+        except OSError as error:
+            raise _not_writable(parent, error) from error
         with locked(scratch, patience=_PATIENCE_IN_SECONDS):
             yield scratch / "repository"
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        _remove_empty(created)
+        with _uninterrupted():
+            shutil.rmtree(scratch, ignore_errors=True)
+            _remove_empty(created)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let signals wait, so that what is left of an unfinished folder goes whole."""
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def move_into_place(folder: Path, path: Path) -> None:
@@ -91,8 +103,8 @@ def move_into_place(folder: Path, path: Path) -> None:
         raise _not_writable(path.parent, error) from error
 
 
-def _remove_abandoned(path: Path) -> None:
-    for scratch in path.parent.glob(f".*{_UNFINISHED}"):
+def _remove_abandoned(parent: Path, path: Path) -> None:
+    for scratch in parent.glob(f".*{_UNFINISHED}"):
         if scratch.name.startswith(f".{path.name[:100]}."):
             # Another command may be at work in it, or it may be somebody else's.
             with suppress(Busy, OSError), locked(scratch, patience=0):

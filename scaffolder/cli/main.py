@@ -14,9 +14,8 @@ from scaffolder.cli.kinds import show_kinds
 from scaffolder.cli.new_module import new_layer, new_model
 from scaffolder.cli.new_project import new_project
 from scaffolder.cli.output import Output, OutputFailed
+from scaffolder.cli.signals import Stopped, raise_signals, signal_behind
 from scaffolder.errors import BadInput, MachineFailure, ScaffoldError
-
-INTERRUPTED = 130
 
 # A git hook exports these: they would point every git started here at the wrong repository.
 _GIT_REPOSITORY_VARIABLES = (
@@ -69,8 +68,7 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     for variable in _GIT_REPOSITORY_VARIABLES:
         os.environ.pop(variable, None)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    raise_signals()
     try:
         code = _run(Output("--json" in sys.argv, plain="--no-color" in sys.argv))
     except (BrokenPipeError, OutputFailed) as error:
@@ -82,32 +80,25 @@ def main() -> None:
     sys.exit(code)
 
 
-def _end(number: int, _: object) -> None:
-    """End as an exception does, so that what was begun is put back first."""
-    sys.exit(128 + number)
-
-
 def _run(output: Output) -> int:
     try:
-        code = app(standalone_mode=False) or 0
-    except ScaffoldError as error:
-        output.error(error)
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    except (BrokenPipeError, OutputFailed):
-        raise
-    except Exception as error:
-        failure = _explain(error)
-        if failure.message:
-            output.error(failure)
-        return failure.exit_code
-    if code == INTERRUPTED:
+        code = int(app(standalone_mode=False) or 0)
+    except (Exception, Stopped) as error:
+        if number := signal_behind(error):
+            code = 128 + number
+        elif isinstance(error, (BrokenPipeError, OutputFailed)):
+            raise
+        else:
+            failure = error if isinstance(error, ScaffoldError) else _explain(error)
+            if failure.message:
+                output.error(failure)
+            return failure.exit_code
+    if code == 128 + signal.SIGINT:  # Typer's code for Ctrl-C at a question, too
         output.error(ScaffoldError("interrupted", "Interrupted.", "Run the command again."))
-    return int(code)
+    return code
 
 
-def _explain(error: Exception) -> ScaffoldError:
+def _explain(error: BaseException) -> ScaffoldError:
     # Typer has no public name for the class that its errors of usage share.
     if isinstance(error, typer.BadParameter.__mro__[1]):
         return _wrong_usage(error)
@@ -121,7 +112,7 @@ def _explain(error: Exception) -> ScaffoldError:
     return _unexpected(error)
 
 
-def _wrong_usage(error: Exception) -> BadInput:
+def _wrong_usage(error: BaseException) -> BadInput:
     """Typer's message, which is empty where it has shown the help instead."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "nnscaffold"
@@ -131,7 +122,7 @@ def _wrong_usage(error: Exception) -> BadInput:
     return BadInput("wrong-usage", message, f"See `{command} --help`.")
 
 
-def _unexpected(error: Exception) -> MachineFailure:
+def _unexpected(error: BaseException) -> MachineFailure:
     """A fault of ours: kept whole in a file, told in a sentence."""
     import tempfile
     import traceback

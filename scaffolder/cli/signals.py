@@ -1,0 +1,57 @@
+"""Signals to end, raised as exceptions, so that what was begun is put back first."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import typer
+
+_AGAIN_AFTER_SECONDS = 0.01
+
+
+class Stopped(BaseException):
+    """A signal to end.
+
+    Not a KeyboardInterrupt: Typer makes an exit code of that, and Python, where one has passed
+    through the `exec` of a text, ends the process by the signal, though it was caught.
+
+    Attributes:
+        number: Which signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def raise_signals() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP raise `Stopped` in this process from now on."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    sys.unraisablehook = _raise_again
+
+
+def signal_behind(error: BaseException | None) -> int | None:
+    """The signal that an error comes from; what it broke off may have failed in its own way."""
+    while error:
+        if isinstance(error, Stopped):
+            return error.number
+        if isinstance(error, typer.Abort):
+            return signal.SIGINT  # a question was not answered, but left
+        error = error.__context__
+    return None
+
+
+def _stop(number: int, _: object) -> None:
+    raise Stopped(number)
+
+
+def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """A signal that met a finaliser, whose exceptions Python drops, comes again a moment later."""
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)
+        return
+    number = unraisable.exc_value.number
+    signal.signal(signal.SIGALRM, lambda *_: _stop(number, None))
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_AFTER_SECONDS)

@@ -1,0 +1,53 @@
+"""A signal to end is not lost, wherever it strikes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+_FRAME = """
+import os, signal, sys, time
+from scaffolder.cli.signals import Stopped, raise_signals, signal_behind
+
+raise_signals()
+try:
+    {strike}
+    time.sleep(30)
+except BaseException as error:
+    print(signal_behind(error))
+    sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "strike"),
+    [
+        ("plain code", "os.kill(os.getpid(), signal.SIGTERM)"),
+        ("the exec of a text", "exec('os.kill(os.getpid(), signal.SIGTERM)')"),
+        (
+            "a finaliser",
+            "type('X', (), {'__del__': lambda self: os.kill(os.getpid(), signal.SIGTERM)})()",
+        ),
+        (
+            "a cleanup that then fails",
+            """
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.rmdir('/nowhere/at/all')
+""",
+        ),
+    ],
+)
+def test_a_signal_is_told_wherever_it_strikes(place: str, strike: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_FRAME).format(strike=strike)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.stdout, result.stderr, result.returncode) == ("15\n", "", 5), place
