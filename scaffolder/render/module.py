@@ -36,6 +36,7 @@ _FILE_OF_EACH_MODULE = re.compile(
     r"(?P<before>[^{}]*){{ module\.file }}(?P<after>[^{}]*){% endyield %}"
     r"(?P<end>[^{}]*)\.jinja"
 )
+_IF_ANOTHER = re.compile(r"{{ (?P<other>\w+) }}")
 _FILE_OF_ANSWERS = re.compile(r"{{ ?_copier_conf\.answers_file ?}}\.jinja")
 _TEXT_BY_KIND = re.compile(r"{% include '([^'\\]+)' ~ module\.kind ~ '([^'\\]+)' -?%}\s*")
 _OTHER_NAMES = re.compile(r"modules|yield|include|import|extends")
@@ -74,26 +75,30 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
     """
     try:
         template = template.resolve()
-        root = _plain_root(template, project.answers)
-        return _Rendering(template, project, module).of_files_in(root)
+        config = _plain_config(template)
+        answers = _values(config, project.answers)
+        root = _plain_root(template, config)
+        return _Rendering(template, answers, project, module).of_files_in(root)
     except NeedsCopier:
         raise
     except Exception as error:
         raise NeedsCopier(f"{type(error).__name__}: {error}") from error
 
 
-def _plain_root(template: Path, answers: dict[str, Any]) -> Path:
-    """The folder below which a template's files lie, if its settings and questions are plain."""
+def _plain_config(template: Path) -> dict[str, Any]:
+    """A template's settings and questions, if all its settings are plain."""
     if [path.name for path in template.glob("copier.*")] != ["copier.yml"]:
         raise NeedsCopier("its configuration file")
-    config = yaml.load((template / "copier.yml").read_text(encoding="utf-8"), Loader=_LOADER)
+    text = (template / "copier.yml").read_text(encoding="utf-8")
+    config: dict[str, Any] = yaml.load(text, Loader=_LOADER)
     settings = {key for key in config if key.startswith("_")}
     if unknown := [key for key in settings if not _KNOWN_SETTING.fullmatch(key)]:
         raise NeedsCopier(f"the settings {sorted(unknown)}")
-    for key in config.keys() - settings:
-        _check_answer(key, config[key], answers)
-    if "modules" not in config or "module" in answers:
-        raise NeedsCopier("the names of its questions")
+    return config
+
+
+def _plain_root(template: Path, config: dict[str, Any]) -> Path:
+    """The folder below which a template's files lie."""
     if config.get("_answers_file", ANSWERS_FILE) != ANSWERS_FILE:
         raise NeedsCopier("the name of its answers file")
     # Without a folder of their own, the files are subject to Copier's list of exclusions.
@@ -104,21 +109,47 @@ def _plain_root(template: Path, answers: dict[str, Any]) -> Path:
     return root
 
 
-def _check_answer(key: str, question: Any, answers: dict[str, Any]) -> None:
+def _values(config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
+    """What the template's files see of the answers, without the manifest."""
+    if "modules" not in config or "module" in recorded:
+        raise NeedsCopier("the names of its questions")
+    values = {key: value for key, value in recorded.items() if not key.startswith("_")}
+    for key, question in config.items():
+        if not key.startswith("_"):
+            details = question if isinstance(question, dict) else {"default": question}
+            if key not in recorded:
+                values[key] = _default_of_skipped(key, details, recorded)
+            _refuse_cast(key, details, values[key])
+    del values["modules"]
+    return values
+
+
+def _default_of_skipped(key: str, question: dict[str, Any], recorded: dict[str, Any]) -> Any:
+    """What Copier takes where a question is not asked, because the answer to another is no."""
+    asked_if = _IF_ANOTHER.fullmatch(str(question.get("when")))
+    default = question.get("default")
+    if not asked_if or recorded.get(asked_if["other"]) is not False:
+        raise NeedsCopier(f"no answer to {key}")  # a secret, for example
+    if not isinstance(default, (str, bool)) or "{" in str(default):
+        raise NeedsCopier(f"the default of {key}")
+    return default
+
+
+def _refuse_cast(key: str, question: dict[str, Any], value: Any) -> None:
     """Refuse an answer that Copier would change by casting it to its question's type."""
-    details = question if isinstance(question, dict) else {"default": question}
-    wanted = details.get("type") or type(details.get("default")).__name__
-    # A question that left no answer (`when: false`, a secret) still has a value inside Copier.
-    recorded = type(answers[key]).__name__
-    as_it_is = wanted == recorded or (wanted in ("yaml", "json") and recorded != "str")
-    if details.get("multiselect") or not as_it_is:
+    wanted = question.get("type") or type(question.get("default")).__name__
+    found = type(value).__name__
+    as_it_is = wanted == found or (wanted in ("yaml", "json") and found != "str")
+    if question.get("multiselect") or not as_it_is:
         raise NeedsCopier(f"the answer to {key}")
 
 
 class _Rendering:
     """A module's rendering: goes once through all files of a template."""
 
-    def __init__(self, template: Path, project: Project, module: ModuleSpec) -> None:
+    def __init__(
+        self, template: Path, answers: dict[str, Any], project: Project, module: ModuleSpec
+    ) -> None:
         self.loader = _PlainFiles(template)
         self.environment = SandboxedEnvironment(
             loader=self.loader,
@@ -128,11 +159,7 @@ class _Rendering:
         )
         self.module = module.to_entry()
         self.others = [known.to_entry() for known in project.modules]
-        self.answers = {
-            key: value
-            for key, value in project.answers.items()
-            if key != "modules" and not key.startswith("_")
-        }
+        self.answers = answers
         self.without = self.answers | {"modules": self.others}
         self.with_it = self.answers | {"modules": [*self.others, self.module]}
         self.names: dict[str, str] = {}

@@ -279,6 +279,39 @@ def test_an_answer_of_another_type_is_left_to_copier(template: SmallTemplate) ->
     assert changed[PurePosixPath("also.txt")] == ("Mix 2", "Mix Gate 2")
 
 
+SKIPPED = (
+    "image: {type: bool}\nbase: {type: str, default: %s, when: '%s'}\n"
+    "_subdirectory: project\npackage: {type: str}\nmodules: {type: yaml}\n"
+)
+
+
+def test_a_question_that_was_not_asked_has_its_default(template: SmallTemplate) -> None:
+    template.write("copier.yml", SKIPPED % ("plain", "{{ image }}"))
+    template.write("project/also.txt.jinja", LIST + "{{ base }} {{ image }}")
+    project = template.project(image=False)
+    rendered = by_jinja(project)
+    assert rendered == render_module_by_copier(project, GATE)
+    assert rendered.changed[PurePosixPath("also.txt")][0] == "Mix plain False"
+
+
+@pytest.mark.parametrize(
+    ("default", "when", "image"),
+    [
+        pytest.param("plain", "{{ image }}", True, id="it was asked"),
+        pytest.param("plain", "{{ not image }}", False, id="another condition"),
+        pytest.param("plain", "false", False, id="never asked"),
+        pytest.param("'{{ package }}'", "{{ image }}", False, id="a computed default"),
+        pytest.param("[1]", "{{ image }}", False, id="a default of another type"),
+    ],
+)
+def test_another_question_without_an_answer_is_left_to_copier(
+    template: SmallTemplate, default: str, when: str, image: bool
+) -> None:
+    template.write("copier.yml", SKIPPED % (default, when))
+    with pytest.raises(NeedsCopier, match="base"):
+        by_jinja(template.project(image=image))
+
+
 Change = Callable[[SmallTemplate], object]
 
 
