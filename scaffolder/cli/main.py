@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from scaffolder import __version__
+from scaffolder.cli.doctor import doctor
 from scaffolder.cli.kinds import show_kinds
 from scaffolder.cli.new_module import new_layer, new_model
 from scaffolder.cli.new_project import new_project
@@ -44,6 +45,7 @@ new.command("layer")(new_layer)
 new.command("model")(new_model)
 app.add_typer(new, name="new")
 app.command("kinds")(show_kinds)
+app.command("doctor")(doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -22,7 +22,7 @@ class OutputFailed(Exception):
     """What was done was done, but it could not be told."""
 
 
-_GREEN, _RED, _CYAN, _BOLD, _DIM = "32", "31", "36", "1", "2"
+GREEN, RED, YELLOW, _CYAN, _BOLD, _DIM = "32", "31", "33", "36", "1", "2"
 
 
 class Output(NamedTuple):
@@ -50,6 +50,10 @@ class Output(NamedTuple):
     def title(self, text: str) -> None:
         """Print what was done."""
         self.line(text, _BOLD)
+
+    def entry(self, remark: str, style: str, *columns: str) -> None:
+        """Print a line of a list, which begins with a coloured remark."""
+        self._line(("  ", ""), (remark, style), ("  " + "  ".join(columns), ""))
 
     def next_steps(self, commands: Iterable[tuple[str, str]]) -> None:
         """Print what to do next: commands, each with what it is for."""
@@ -86,7 +90,7 @@ class Output(NamedTuple):
         old = [] if before is None else before.splitlines()
         source = "/dev/null" if before is None else f"a/{name}"
         for line in difflib.unified_diff(old, after.splitlines(), source, f"b/{name}", lineterm=""):
-            colour = {"+": _GREEN, "-": _RED, "@": _CYAN}.get(line[:1], "")
+            colour = {"+": GREEN, "-": RED, "@": _CYAN}.get(line[:1], "")
             self.line(line, colour)
 
     def error(self, error: ScaffoldError) -> None:
@@ -95,7 +99,7 @@ class Output(NamedTuple):
             fields = {"code": error.code, "message": error.message, "way_out": error.way_out}
             _print_json({"schema": SCHEMA, "ok": False, "error": fields})
         else:
-            label = self._styled("Error:", _RED, sys.stderr)
+            label = self._styled("Error:", RED, sys.stderr)
             _write(sys.stderr, f"{label} {_shown(error.message)} {_shown(error.way_out)}")
 
     @contextmanager

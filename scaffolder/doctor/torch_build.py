@@ -1,0 +1,108 @@
+"""The torch of the repository's environment, looked at from outside: it is never imported here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scaffolder.doctor.finding import Finding
+from scaffolder.doctor.program import ask
+from scaffolder.project import find_root
+
+if TYPE_CHECKING:
+    from scaffolder.doctor.gpu import Cards
+
+_PURPOSE = "everything that a repository does"
+# Runs in that environment. Reading the file of the version takes no time; importing torch does.
+_READ = """
+import importlib.util, json, pathlib, sys
+found = importlib.util.find_spec("torch")
+told = {"python": sys.version.split()[0]}
+if found and found.origin:
+    exec(pathlib.Path(found.origin).with_name("version.py").read_text(), values := {})
+    told |= {name: values.get(name) for name in ("__version__", "cuda", "hip")}
+print(json.dumps(told))
+"""
+_COMPUTE = """
+import torch
+print(float(torch.ones(2, device="cuda").sum()))
+"""
+
+
+def look_at_torch(folder: Path, cards: Cards) -> list[Finding]:
+    """Python, torch, and whether the two and the driver fit each other.
+
+    Args:
+        folder: Where the user stands: a repository's own environment goes before others.
+        cards: What the driver said.
+    """
+    root = find_root(folder)
+    python = environment_python(root)
+    answer = ask(str(python), "-c", _READ)
+    told = _parse(answer.text) if answer and answer.well else None
+    if told is None:
+        reason = answer.last_line if answer else "there is none"
+        way_out = "Make the environment anew: python3 -m venv .venv"
+        return [Finding("Python", "problem", f"{python}: {reason}", _PURPOSE, way_out)]
+    findings = [Finding("Python", "ok", f"{told['python']} ({python})", _PURPOSE)]
+    version = told.get("__version__")
+    if not version:
+        return [*findings, _without_torch(needed=root is not None)]
+    return [*findings, _fit(python, str(version), str(told.get("cuda") or ""), cards)]
+
+
+def environment_python(root: Path | None) -> Path:
+    """The Python that the repository's commands run with, as far as one can tell from here."""
+    environments = [root / ".venv"] if root else []
+    if active := os.environ.get("VIRTUAL_ENV"):
+        environments.append(Path(active))
+    for environment in environments:
+        python = environment / "bin" / "python"
+        if python.exists():
+            return python
+    # Not the one that runs this tool, which may have an environment of its own.
+    return Path(shutil.which("python") or shutil.which("python3") or sys.executable)
+
+
+def _without_torch(*, needed: bool) -> Finding:
+    if needed:
+        return Finding("torch", "problem", "not installed", _PURPOSE, "pip install -e '.[dev]'")
+    way_out = "Each repository brings its own: see the README of a new one."
+    return Finding("torch", "missing", "not installed", _PURPOSE, way_out)
+
+
+def _fit(python: Path, version: str, cuda: str, cards: Cards) -> Finding:
+    """Whether this build of torch and the driver can work together."""
+    build = f"{version}, built for CUDA {cuda}" if cuda else f"{version}, built without CUDA"
+    if not cards.cuda:
+        return Finding("torch", "ok", build, _PURPOSE)
+    if not cuda:
+        way_out = "Install a build with CUDA: the selector on PyTorch's website tells the command."
+        return Finding("torch", "problem", f"{build}: it cannot use the GPU", _PURPOSE, way_out)
+    # A driver runs every CUDA of its own major version and older ones.
+    if int(cuda.split(".")[0]) > int(cards.cuda.split(".")[0]):
+        return Finding(
+            "torch",
+            "problem",
+            f"{build}, but the driver goes up to CUDA {cards.cuda}",
+            _PURPOSE,
+            f"Install a newer driver, or a build of torch for CUDA {cards.cuda.split('.')[0]}.x.",
+        )
+    answer = ask(str(python), "-c", _COMPUTE, slow=True)
+    if answer is None or not answer.well:
+        reason = answer.last_line if answer else "it cannot be run"
+        way_out = "See `python -c 'import torch; torch.cuda.init()'`, and the driver's own log."
+        return Finding("torch", "problem", f"{build}, but on the GPU: {reason}", _PURPOSE, way_out)
+    return Finding("torch", "ok", f"{build}, computes on the GPU", _PURPOSE)
+
+
+def _parse(text: str) -> dict[str, Any] | None:
+    try:
+        told = json.loads(text.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return None
+    return told if isinstance(told, dict) and "python" in told else None
