@@ -1,10 +1,11 @@
 """Run a command in a terminal of its own: output to a log as well, exit code to a file.
 
-    python scripts/run_logged.py FOLDER COMMAND [ARGUMENT ...]
+    python scripts/run_logged.py FOLDER READY COMMAND [ARGUMENT ...]
 
 The command draws its progress bar as in any terminal. FOLDER/train.log gets what a reader wants of
 it: whole lines, without colours, and of a bar that is drawn over and over one line a minute. When
-this process is hung up on, the command still has its terminal, and what it says last is logged.
+this process is hung up on, the command still has its terminal, and what it says last is logged. The
+file READY is removed as soon as SIGHUP, SIGINT and SIGTERM are passed on to the command.
 `scripts/train-tmux` runs this in its sessions.
 """
 
@@ -54,7 +55,8 @@ class Log:
 
     def close(self) -> None:
         """Write what had no end of line."""
-        if rest := _last_drawn(self._line.removesuffix(b"\r")):
+        rest = _last_drawn(self._line.removesuffix(b"\r"))
+        if rest.strip():
             self.write(rest)
         self._line = b""
 
@@ -163,7 +165,7 @@ def _exit_code(code: int, asked: int | None, folder: Path) -> int:
     return code
 
 
-def main(folder: Path, command: list[str]) -> int:
+def main(folder: Path, ready: Path, command: list[str]) -> int:
     """Run the command; return its exit code."""
     with (folder / "train.log").open("ab", buffering=0) as file:
         log = Log(file)
@@ -178,6 +180,7 @@ def main(folder: Path, command: list[str]) -> int:
 
         note(shlex.join(command))
         training = Training(command)
+        ready.unlink(missing_ok=True)
         code = _exit_code(training.follow(take), training.asked, folder)
         log.close()
         note(f"exit code {code}")
@@ -188,4 +191,4 @@ def main(folder: Path, command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
