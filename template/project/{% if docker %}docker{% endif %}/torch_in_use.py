@@ -4,6 +4,7 @@ The Dockerfile runs this around each installation, so that no build replaces the
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ def torch_in_use() -> str:
     """Return the version and, as pip's comment, the place of the torch that is imported."""
     import torch
 
-    return f"torch=={torch.__version__}  # {Path(torch.__file__).parent}"
+    # Pip's own number: a wheel that pip knows as 2.13.0 can call itself 2.13.0+cu130.
+    return f"torch=={importlib.metadata.version('torch')}  # {Path(torch.__file__).parent}"
 
 
 def main() -> int:
