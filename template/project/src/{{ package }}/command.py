@@ -1,27 +1,61 @@
 """What the two commands share: how they end."""
 
+import os
 import sys
 from collections.abc import Callable
 
-from .errors import InputError
+from torch import distributed
+
+from .errors import FailedElsewhere, InputError
+from .signals import Stopped
 
 
 def run_command(main: Callable[[], None]) -> int:
     """Run a command and return its exit status; one sentence tells what the user can mend.
 
-    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 130: Ctrl-C. None of
-    these comes with a traceback once ``main`` has begun. Before that, while torch and the rest are
-    imported, Ctrl-C ends the program as Python does it, with one.
+    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 128 and a signal's
+    number: stopped by that signal, 130 by Ctrl-C. None of these comes with a traceback once
+    ``main`` has begun. Before that, while torch and the rest are imported, Ctrl-C ends the program
+    as Python does it, with one.
     """
     try:
         main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
-        return 1
+    except (InputError, OSError) as error:
+        print(f"{_speaker()}error: {_sentence(error)}", file=sys.stderr)
+        return _status(error)
+    except FailedElsewhere as error:
+        return _status(error.cause)
+    except Stopped as stopped:
+        return 128 + stopped.number
     except KeyboardInterrupt:
         return 130
+    except RuntimeError as error:
+        if not _lost_contact(error):
+            raise
+        print(f"{_speaker()}error: another process of this run has ended.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _sentence(error: InputError | OSError) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or error}{where}"
+
+
+def _status(error: InputError | OSError) -> int:
+    return 2 if isinstance(error, InputError) else 1
+
+
+def _speaker() -> str:
+    """Name the process where it is one of several, not the one that usually speaks."""
+    rank = int(os.environ.get("RANK", "0"))
+    return f"rank {rank}: " if rank > 0 else ""
+
+
+def _lost_contact(error: RuntimeError) -> bool:
+    """Tell the end of a neighbour, which torch reports in several ways, from a fault of ours."""
+    return distributed.is_available() and (
+        isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
+    )
