@@ -39,9 +39,19 @@ CHOICES: dict[str, list[Any]] = {
     "python_min": PYTHONS,
     "torch_min": ["2.13", "2.14.1"],
     "ci": ["github", "gitlab", "none"],
+    # Asked together: without an image, nothing more is asked of one.
+    "image": [
+        {"docker": True, "base_image": "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"},
+        {"docker": True, "base_image": "localhost:5000/team/torch", "ssh_server": True},
+        {"docker": False},
+    ],
+    "slurm": [False, True],
 }
 # Any two values of two questions meet in at least one of these.
-ROWS = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
+PAIRED = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
+ROWS = [{**row, **row["image"]} for row in PAIRED]
+for answers in ROWS:
+    del answers["image"]
 
 LICENCE_HEADS = {
     "MIT": "MIT License",
@@ -75,8 +85,11 @@ class Rendered:
 
 def test_the_rows_cover_all_pairs() -> None:
     for (first, values), (second, others) in itertools.combinations(CHOICES.items(), 2):
-        met = {(row[first], row[second]) for row in ROWS}
-        assert met == set(itertools.product(values, others)), (first, second)
+        for value, other in itertools.product(values, others):
+            assert any(row[first] == value and row[second] == other for row in PAIRED), (
+                (first, value),
+                (second, other),
+            )
 
 
 def every_file_can_be_read_in_its_language(rendered: Rendered) -> None:
@@ -94,6 +107,7 @@ def the_answers_are_recorded_as_typed(rendered: Rendered) -> None:
     recorded = yaml.safe_load(rendered.text(".copier-answers.yml"))
 
     assert recorded | rendered.answers == recorded
+    assert rendered.answers["docker"] is ("base_image" in recorded) is ("ssh_server" in recorded)
 
 
 def the_metadata_says_what_was_typed(rendered: Rendered) -> None:
@@ -180,6 +194,25 @@ def the_workflow_is_that_of_the_chosen_service(rendered: Rendered) -> None:
     assert "://" not in text
 
 
+def the_files_are_those_of_the_chosen_parts(rendered: Rendered) -> None:
+    """What was turned off has no file, and is not spoken of."""
+    spoken = {
+        "docker": ("Dockerfile", "compose.yaml", "devcontainer"),
+        "ssh_server": ("sshd", "SSH_PUBLIC_KEYS"),
+        "slurm": ("sbatch", "Slurm"),
+    }
+    texts = {
+        path.relative_to(rendered.folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in rendered.files()
+        if path.name != ".copier-answers.yml"
+    }
+    for part, words in spoken.items():
+        mentions = [name for name, text in texts.items() for word in words if word in name + text]
+        assert bool(mentions) is rendered.answers.get(part, False), (part, mentions)
+    if rendered.answers["docker"]:
+        assert f"ARG BASE_IMAGE={rendered.answers['base_image']}\n" in texts["Dockerfile"]
+
+
 def what_is_turned_off_leaves_no_trace(rendered: Rendered) -> None:
     for path in rendered.folder.rglob("*"):
         assert path.is_file() or any(path.iterdir()), f"{path} is empty"
@@ -222,6 +255,7 @@ def test_a_repository_is_what_the_answers_say(
     the_readme_says_what_was_typed(rendered)
     the_licence_is_the_chosen_one(rendered)
     the_workflow_is_that_of_the_chosen_service(rendered)
+    the_files_are_those_of_the_chosen_parts(rendered)
     what_is_turned_off_leaves_no_trace(rendered)
     nothing_typed_reaches_the_code(rendered)
     lint_and_format_pass(rendered, program)
