@@ -7,10 +7,11 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from .checkpoint import Checkpoint, load_state
 from .errors import InputError
-from .files import sync_file, sync_folder, write_atomically
+from .files import lock_file, sync_file, sync_folder, write_atomically
 
 STATE = "state.pt"
 CHECKSUMS = "checksums.json"
@@ -31,6 +32,7 @@ class CheckpointFolder:
 
     def __init__(self, run: Path) -> None:
         self.path = run / "checkpoints"
+        self._lock: TextIO | None = None
 
     def steps(self) -> list[int]:
         """Return the steps of the checkpoints that are there, oldest first."""
@@ -61,6 +63,20 @@ class CheckpointFolder:
         if reasons:
             raise reasons[0]
         raise InputError(f"{self.path.parent} holds no run that could be gone on with.")
+
+    def lock(self) -> None:
+        """Keep other runs out of this folder for as long as this process lives.
+
+        After a ``kill -9`` of torchrun, for example, its workers go on, and write.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / ".lock").open("w", encoding="utf-8")
+        try:
+            lock_file(self._lock)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another process trains in {self.path.parent}: wait for it, or stop it."
+            ) from error
 
     def begin(self, step: int) -> Path:
         """Make an empty folder for the files of a checkpoint; it counts once it is finished."""

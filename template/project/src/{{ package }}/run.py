@@ -12,6 +12,7 @@ from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .memory import forget_peak, peak_memory
 from .metrics import MetricsLog
+from .optimizer import rates_at
 from .signals import Stopped, StopSignals
 from .training import Trainer
 
@@ -72,6 +73,7 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"Cannot make the folder {self.folder}: {error.strerror}.") from error
+        self.checkpoints.lock()
         self.checkpoints.tidy(self.trainer.step)
         self._log = MetricsLog(self.folder, epochs_done=self.trainer.epoch)
         return not self.checkpoints.steps()
@@ -81,7 +83,8 @@ class Run:
         trainer, started = self.trainer, time.perf_counter()
         before = trainer.epoch_seconds
         forget_peak(trainer.device)
-        learning_rate = trainer.optimizer.param_groups[0]["lr"]
+        # That of its first step, which may lie before the stop of a run that was resumed.
+        learning_rate, *_ = rates_at(trainer.schedule, trainer.epoch * trainer.sampler.steps)
         train_loss = trainer.train_epoch(self._after_step)
         validation = trainer.validate()
         if not (math.isfinite(train_loss) and math.isfinite(validation.loss)):
