@@ -75,7 +75,14 @@ def layer(
     def plain() -> nn.Module:
         return kind(*arguments, **options)
 
-    LAYERS[kind.__name__] = stated(make if factory else plain, inputs, shape, opt_out)
+    contract = stated(make if factory else plain, inputs, shape, opt_out)
+    contract.found_again = (torch_layer, (kind.__name__,))
+    LAYERS[kind.__name__] = contract
+
+
+def torch_layer(name: str) -> Contract:
+    """The contract of the layer of that name."""
+    return LAYERS[name]
 
 
 layer(nn.Identity, factory=False)

@@ -3,6 +3,7 @@
 from . import conversions as conversions
 from . import documented as documented
 from . import learning as learning
+from . import processes as processes
 from . import results as results
 from . import uses as uses
 from . import warning as warning

@@ -32,7 +32,13 @@ def fails(
 
     def enter(make: Any) -> Any:
         contract = stated(make, inputs, shape, **options)
+        contract.found_again = (fault, (make.__name__,))
         FAULTS.append(Fault(make.__name__, frozenset(checks), says, contract))
         return make
 
     return enter
+
+
+def fault(name: str) -> Contract:
+    """The contract of the fault of that name."""
+    return next(entry.contract for entry in FAULTS if entry.name == name)

@@ -3,6 +3,7 @@
 from . import documented as documented
 from . import forwards as forwards
 from . import numbers as numbers
+from . import processes as processes
 from . import registration as registration
 from . import signatures as signatures
 from .entry import GOOD as GOOD
