@@ -11,7 +11,7 @@ from .console import say
 from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .memory import forget_peak, peak_memory
-from .metrics import MetricsLog
+from .metrics import MetricsLog, Record
 from .optimizer import rates_at
 from .signals import Stopped, StopSignals
 from .training import Trainer
@@ -96,7 +96,7 @@ class Run:
         seconds = max(self.processes.gather(trainer.epoch_seconds))
         peaks = self.processes.gather(peak_memory(trainer.device))
         trainer.epoch_seconds = 0.0
-        record = {
+        record: Record = {
             "epoch": trainer.epoch,
             "step": trainer.step,
             "learning_rate": learning_rate,
@@ -126,7 +126,7 @@ class Run:
         if number := self.signals.agreed(self.processes):
             raise Stopped(number)
 
-    def _tell(self, record: dict[str, float]) -> None:
+    def _tell(self, record: Record) -> None:
         assert self._log is not None
         self._log.log(record)
         say(
