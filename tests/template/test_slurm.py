@@ -1,4 +1,4 @@
-"""`scripts/train.sbatch` in a real Slurm: jobs end, are requeued and resume, fail, are cancelled."""
+"""`scripts/train.sbatch` in a real Slurm: jobs end, are requeued, resume, fail, are cancelled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=missing() or "there is a Slurm"),
 ]
-SECONDS = 120
+SECONDS = 240
 SMALL = ("--model.channels", "4", "--device", "cpu")
 
 
