@@ -40,11 +40,9 @@ class Builder:
         (folder / "tmp").mkdir()
         self._environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
         self._mounts = machine_mounts(folder)
-        driver = "overlay" if _can_overlay(folder) else "vfs"
-        self._buildah = [
-            *("buildah", "--storage-driver", driver),
-            *("--root", str(folder / "root"), "--runroot", str(folder / "run")),
-        ]
+        # The driver that lays layers over each other; another copies gigabytes for each.
+        storage = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
+        self._buildah = ["buildah", "--storage-driver", "overlay", *storage]
 
     def buildah(self, *arguments: str, seconds: float = 600) -> str:
         """Run buildah and return what it printed; a failure is an AssertionError with all of it."""
@@ -78,6 +76,8 @@ class Builder:
             check=True,
             timeout=600,
         )
+        for listing in Path(root, "var/lib/apt/lists").glob("*_*"):
+            listing.unlink()
         self.buildah("umount", container)
         self.buildah("commit", "--quiet", "--format", "docker", container, PLAIN)
         self.buildah("rm", container)
@@ -240,8 +240,8 @@ def _mirror() -> list[str]:
     return [address for address in dict.fromkeys(listed) if address.endswith("/debian/")][:1]
 
 
-def _can_overlay(folder: Path) -> bool:
-    """Tell whether layers can lie over each other here; copying each takes far longer."""
+def can_overlay(folder: Path) -> bool:
+    """Tell whether folders can be laid over each other here, as layers of images are."""
     parts = [folder / "overlay" / name for name in ("lower", "upper", "work", "merged")]
     for part in parts:
         part.mkdir(parents=True)
