@@ -221,10 +221,10 @@ def _pip_settings() -> dict[str, str]:
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     settings: dict[str, str] = {}
-    # What the environment says goes before what a file says; it is listed first.
-    for line in listed.splitlines():
+    # What the environment says goes before what a file says.
+    for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, value = line.partition("=")
-        settings.setdefault(name.rpartition(".")[2], value.strip("'\""))
+        settings[name.rpartition(".")[2]] = value.strip("'\"")
     # Where and how this machine installs is not how an image does.
     for name in ("target", "prefix", "user", "require-virtualenv", "cache-dir", "no-cache-dir"):
         settings.pop(name, None)
