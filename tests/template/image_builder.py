@@ -209,7 +209,8 @@ def machine_mounts(folder: Path) -> list[str]:
         place = Path(word.removeprefix("file://"))
         if place.is_absolute() and place.exists():
             # The files of an index may lie beside it.
-            place = place.parent if word.startswith("file://") else place
+            beside = word.startswith("file://") and len(place.parts) > 2
+            place = place.parent if beside else place
             mounts[place] = place
     certificates = Path(os.environ.get("SSL_CERT_FILE") or settings.get("cert") or CERTIFICATES)
     if certificates.is_file():
