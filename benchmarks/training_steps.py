@@ -203,9 +203,9 @@ def epochs_in_turn(
 ) -> dict[str, list[float]]:
     """Let each loop train an epoch, in turn; the seconds of each, without a first one."""
     taken: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(epochs + 1):
-        for name, loop in loops.items():
-            taken[name].append(seconds_of(loop, generated.device))
+    for number in range(epochs + 1):
+        for name in rotated(loops, number):
+            taken[name].append(seconds_of(loops[name], generated.device))
     return {name: seconds[1:] for name, seconds in taken.items()}
 
 
@@ -239,8 +239,8 @@ def epochs_beside_lightning(
             nonlocal started
             settle()
             taken["Lightning"].append(time.perf_counter() - started)
-            for name, loop in loops.items():
-                taken[name].append(seconds_of(loop, generated.device))
+            for name in rotated(loops, self.current_epoch):
+                taken[name].append(seconds_of(loops[name], generated.device))
             started = time.perf_counter()
 
     trainer = lightning.Trainer(
@@ -256,6 +256,13 @@ def epochs_beside_lightning(
     )
     trainer.fit(Module(), parts.loader)
     return {name: seconds[1:] for name, seconds in taken.items()}
+
+
+def rotated(loops: dict[str, Loop], number: int) -> list[str]:
+    """The names, from another one on each time: the first finds the others' data in the caches."""
+    names = [*loops]
+    first = number % len(names)
+    return names[first:] + names[:first]
 
 
 def seconds_of(loop: Loop, device: torch.device) -> float:
