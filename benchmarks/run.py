@@ -74,7 +74,7 @@ def main() -> None:
         for comparison in _comparisons(Path(scratch)):
             results.append(_measure(comparison, runs))
             print(f"measured: {comparison.title} / {comparison.peer}", file=sys.stderr)
-        trained = training.measure(Path(scratch, "digits"), "digit_classifier")
+        trained = training.measure(Path(scratch, "digits"))
     print(f"{runs} runs each, turn about; medians; ratio = median of the pairs' ratios\n")
     print("| command | seconds | beside | seconds | ratio | target |")
     print("|---|---|---|---|---|---|")

@@ -61,8 +61,9 @@ class Training(NamedTuple):
         )
 
 
-def measure(repository: Path, package: str) -> Training:
+def measure(repository: Path) -> Training:
     """Train in a generated repository, in a process of its own."""
+    (package,) = (folder.name for folder in (repository / "src").iterdir())
     command = [_python(), str(HERE / "training_steps.py"), package, str(PAIRS), str(EPOCHS)]
     environment = {
         **os.environ,
