@@ -36,7 +36,7 @@ class CheckpointFolder:
 
     def steps(self) -> list[int]:
         """Return the steps of the checkpoints that are there, oldest first."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             names = [path.name for path in self.path.iterdir()]
             matches = (re.fullmatch(r"step-(\d{8,})", name) for name in names)
             return sorted(int(match[1]) for match in matches if match)
@@ -65,7 +65,7 @@ class CheckpointFolder:
         raise InputError(f"{self.path.parent} holds no run that could be gone on with.")
 
     def lock(self) -> None:
-        """Keep other runs out of this folder for as long as this process lives.
+        """Keep other runs out of this folder until it is unlocked or this process ends.
 
         After a ``kill -9`` of torchrun, for example, its workers go on, and write.
         """
@@ -74,9 +74,15 @@ class CheckpointFolder:
         try:
             lock_file(self._lock)
         except BlockingIOError as error:
+            self.unlock()
             raise InputError(
                 f"Another process trains in {self.path.parent}: wait for it, or stop it."
             ) from error
+
+    def unlock(self) -> None:
+        """Let other runs in again."""
+        if self._lock:
+            self._lock.close()
 
     def begin(self, step: int) -> Path:
         """Make an empty folder for the files of a checkpoint; it counts once it is finished."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 
 from torch import distributed
@@ -21,10 +22,12 @@ def run_command(main: Callable[[], None]) -> int:
     try:
         main()
     except (InputError, OSError) as error:
+        if _rank() > 0 and isinstance(error, InputError):
+            return _follow(error)
         print(f"{_speaker()}error: {_sentence(error)}", file=sys.stderr)
         return _status(error)
     except FailedElsewhere as error:
-        return _status(error.cause)
+        return _follow(error.cause)
     except Stopped as stopped:
         return 128 + stopped.number
     except KeyboardInterrupt:
@@ -48,10 +51,20 @@ def _status(error: InputError | OSError) -> int:
     return 2 if isinstance(error, InputError) else 1
 
 
+def _follow(error: InputError | OSError) -> int:
+    """End in silence, as rank zero tells what is wrong; a moment later than rank zero."""
+    # torchrun stops all processes as soon as one has ended, even in the middle of a sentence.
+    time.sleep(1)
+    return _status(error)
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
 def _speaker() -> str:
     """Name the process where it is one of several, not the one that usually speaks."""
-    rank = int(os.environ.get("RANK", "0"))
-    return f"rank {rank}: " if rank > 0 else ""
+    return f"rank {_rank()}: " if _rank() > 0 else ""
 
 
 def _lost_contact(error: RuntimeError) -> bool:

@@ -1,6 +1,7 @@
 """The type in which the model computes, while its weights stay float32."""
 
 import contextlib
+import warnings
 
 import torch
 from torch.amp import GradScaler
@@ -22,4 +23,8 @@ def build_scaler(config: TrainConfig, device: torch.device) -> GradScaler:
 
     It leaves out a step whose gradients became too large, the first few of a run for example.
     """
-    return GradScaler(device.type, enabled=config.precision == "fp16")
+    enabled = config.precision == "fp16"
+    if enabled:
+        # To a schedule, a first step that is left out looks like one that was forgotten.
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before")
+    return GradScaler(device.type, enabled=enabled)

@@ -35,6 +35,13 @@ class Run:
         self.folder = trainer.config.output
         self.checkpoints = CheckpointFolder(self.folder)
         self._log: MetricsLog | None = None
+        self._bar = tqdm(
+            total=trainer.total_steps,
+            initial=trainer.step,
+            unit=" steps",
+            # None: no bar where nobody watches, as in a file or a CI log.
+            disable=None if self.processes.is_zero else True,
+        )
 
     def to_the_end(self) -> Evaluation:
         """Train what is left, validate and keep each epoch, and test the best one.
@@ -48,22 +55,16 @@ class Run:
 
     def _train(self) -> None:
         trainer = self.trainer
-        if self.processes.from_zero(self._open_folder):
-            # Even a run that is killed in its first epoch can be resumed.
-            self._save_checkpoint()
-        self._bar = tqdm(
-            total=trainer.total_steps,
-            initial=trainer.step,
-            unit=" steps",
-            # None: no bar where nobody watches, as in a file or a CI log.
-            disable=None if self.processes.is_zero else True,
-        )
         try:
-            while trainer.epoch < self.config.epochs:
-                self._run_epoch()
-                self._stop_if_asked()
+            if self.processes.from_zero(self._open_folder):
+                # Even a run that is killed in its first epoch can be resumed.
+                self._save_checkpoint()
+            with self._bar:
+                while trainer.epoch < self.config.epochs:
+                    self._run_epoch()
+                    self._stop_if_asked()
         finally:
-            self._bar.close()
+            self.checkpoints.unlock()
             if self._log:
                 self._log.close()
 
