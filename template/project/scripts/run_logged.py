@@ -140,10 +140,6 @@ class Training:
 
 
 def _take_over_size(terminal: int) -> None:
-    attributes = termios.tcgetattr(terminal)
-    # Lines are to end as the command ends them; the terminal that shows them adds the returns.
-    attributes[1] &= ~termios.OPOST
-    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
     if os.isatty(1):
         size = fcntl.ioctl(1, termios.TIOCGWINSZ, b"\0" * 8)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
