@@ -6,7 +6,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import torch
 from torch import Tensor
@@ -67,7 +67,7 @@ def save_state(kept: Weights | Checkpoint, path: Path) -> None:
     values = {field.name: getattr(kept, field.name) for field in dataclasses.fields(kept)}
     values["config"] = config_to_values(kept.config)
     values["format"] = FORMAT
-    write_atomically(path, lambda file: torch.save(values, file))
+    write_atomically(path, lambda file: _dump(values, file))
 
 
 def load_state(kind: type[Kept], path: Path) -> Kept:
@@ -95,6 +95,16 @@ def same_model_expected(path: Path) -> Iterator[None]:
         raise InputError(
             f"{path} holds another model than src/{__package__}/classifier.py builds now."
         ) from error
+
+
+def _dump(values: dict[str, Any], file: BinaryIO) -> None:
+    try:
+        torch.save(values, file)
+    except RuntimeError as error:
+        # A full disk leaves the archive unfinished: that torch says so must not hide the cause.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _read(path: Path) -> Any:

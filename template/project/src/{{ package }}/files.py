@@ -16,8 +16,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             # The rename may reach the disk before the content does, unless that is there first.
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # The system names a file that it cannot open, but not the one that it cannot write.
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -83,10 +84,18 @@ class Sharded:
     def save_shares(self, folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
         """Write this process's share of both states."""
         weights, moments = get_state_dict(model, optimizer)
-        state_dict_saver.save(
-            {"model": weights, "optimizer": moments},
-            checkpoint_id=folder / SHARES,
-        )
+        try:
+            state_dict_saver.save(
+                {"model": weights, "optimizer": moments},
+                checkpoint_id=folder / SHARES,
+            )
+        except CheckpointException as error:
+            # All processes get it, whoever's disk was full.
+            for rank, (cause, _) in sorted(error.failures.items()):
+                if isinstance(cause, OSError):
+                    text = f"rank {rank}: {cause.strerror or cause}"
+                    raise OSError(cause.errno, text, cause.filename) from error
+            raise
 
     def restore(
         self,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -42,7 +43,9 @@ class StopSignals:
         self._usual: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Put the handlers in place."""
+        """Put the handlers in place; outside the main thread no signal comes, and none is taken."""
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for name in NAMES:
             number = getattr(signal, name, None)
             # Somebody who starts a program by nohup wants it to outlive the terminal.
