@@ -101,8 +101,6 @@ class Processes:
 
     def broadcast(self, tensors: list[Tensor]) -> None:
         """Give everybody rank zero's values, in place."""
-        if self.world_size == 1:
-            return
         kinds = {(tensor.dtype, tensor.device) for tensor in tensors}
         # One message a kind instead of one a tensor; in an order that all agree on.
         for dtype, device in sorted(kinds, key=str):

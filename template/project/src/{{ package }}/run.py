@@ -35,13 +35,6 @@ class Run:
         self.folder = trainer.config.output
         self.checkpoints = CheckpointFolder(self.folder)
         self._log: MetricsLog | None = None
-        self._bar = tqdm(
-            total=trainer.total_steps,
-            initial=trainer.step,
-            unit=" steps",
-            # None: no bar where nobody watches, as in a file or a CI log.
-            disable=None if self.processes.is_zero else True,
-        )
 
     def to_the_end(self) -> Evaluation:
         """Train what is left, validate and keep each epoch, and test the best one.
@@ -59,7 +52,14 @@ class Run:
             if self.processes.from_zero(self._open_folder):
                 # Even a run that is killed in its first epoch can be resumed.
                 self._save_checkpoint()
-            with self._bar:
+            # None: no bar where nobody watches, as in a file or a CI log.
+            hidden = None if self.processes.is_zero else True
+            with tqdm(
+                total=trainer.total_steps,
+                initial=trainer.step,
+                unit=" steps",
+                disable=hidden,
+            ) as self._bar:
                 while trainer.epoch < self.config.epochs:
                     self._run_epoch()
                     self._stop_if_asked()

@@ -53,7 +53,6 @@ class Trainer:
         self.batches = training_batches(self.splits.train, self.sampler, self.device)
         self.model: nn.Module = self.strategy.prepare(build_classifier(config.model))
         self.network = self.strategy.wrap(self.model)
-        self.buffers = list(self.model.buffers())
         self.parameters = list(self.model.parameters())
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.schedule = build_schedule(self.optimizer, config.optimizer, self.total_steps)
@@ -109,7 +108,9 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        self.processes.broadcast(self.buffers)
+        if self.processes.world_size > 1:
+            # A module may have put new tensors in their place: they are looked up each time.
+            self.processes.broadcast(list(self.model.buffers()))
         self.epoch_step += 1
         self.step += 1
 
