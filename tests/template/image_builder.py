@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -40,6 +41,8 @@ class Builder:
         (folder / "tmp").mkdir()
         self._environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
         self._mounts = machine_mounts(folder)
+        # A variable of everything that runs in a container, and of nothing else.
+        self._mark = f"IMAGE_BUILDER={folder}"
         # The driver that lays layers over each other; another copies gigabytes for each.
         storage = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
         self._buildah = ["buildah", "--storage-driver", "overlay", *storage]
@@ -124,6 +127,7 @@ class Builder:
             "run",
             "--isolation",
             "chroot",
+            f"--env={self._mark}",
             *options,
             container,
             "--",
@@ -168,8 +172,22 @@ class Builder:
         """Return what the program that was started last has printed."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def left_running(self) -> dict[int, str]:
+        """Return what still runs in containers: the processes' numbers and commands."""
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            # A process can end while it is looked at.
+            with contextlib.suppress(OSError):
+                if self._mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                    command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(process.name)] = command.decode(errors="replace")
+        return found
+
     def remove(self) -> None:
-        """Delete all containers, images and files."""
+        """Delete all containers, images and files, and end what still runs in them."""
+        for number in self.left_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         self.try_buildah("rm", "--all")
         self.try_buildah("rmi", "--all", "--force")
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):

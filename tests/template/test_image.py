@@ -152,6 +152,7 @@ class Server:
         """End it, and see that nothing is left."""
         stop(self._process)
         within(10, lambda: not answers(self.port), self._builder.log)
+        within(10, lambda: not self._builder.left_running(), self._builder.log)
 
 
 class TestImage:
@@ -213,6 +214,7 @@ class TestImage:
         printed = builder.run(container, "pytest", "-q", "-m", "not slow", options=ONE_THREAD)
 
         assert re.search(r"\d+ passed", printed), printed
+        assert builder.left_running() == {}
         assert "git" in builder.run(container, "git", "--version")
         assert "tmux" in builder.run(container, "tmux", "-V")
 
