@@ -18,7 +18,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         partial.replace(path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno and not error.filename:
             # The system names a file that it cannot open, but not the one that it cannot write.
             error.filename = str(path)
         raise
