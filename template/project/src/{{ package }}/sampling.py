@@ -39,8 +39,8 @@ class SharedBatches(Sampler[list[int]]):
     ) -> None:
         if batch_size % (world_size * accumulation) != 0:
             raise InputError(
-                f"data.batch_size must divide by {world_size} processes times {accumulation} "
-                f"micro-steps; it is {batch_size}."
+                f"data.batch_size must divide by processes times micro-steps, {world_size} times "
+                f"{accumulation}; it is {batch_size}."
             )
         if batch_size > images:
             raise InputError(
