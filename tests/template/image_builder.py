@@ -128,6 +128,8 @@ class Builder:
             "--isolation",
             "chroot",
             f"--env={self._mark}",
+            # A name that resolves, as Docker's containers have one: torchrun's processes meet by it.
+            "--hostname=localhost",
             *options,
             container,
             "--",
