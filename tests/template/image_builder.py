@@ -128,7 +128,7 @@ class Builder:
             "--isolation",
             "chroot",
             f"--env={self._mark}",
-            # A name that resolves, as Docker's containers have one: torchrun's processes meet by it.
+            # A name that resolves, as Docker's are: torchrun's processes meet by it.
             "--hostname=localhost",
             *options,
             container,
