@@ -77,7 +77,7 @@ def program(environment: dict[str, str]) -> Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,
             check=False,
         )
         printed = result.stdout + result.stderr

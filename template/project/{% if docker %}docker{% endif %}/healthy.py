@@ -8,6 +8,7 @@ import socket
 import sys
 
 SECONDS = 4
+NO_ANSWER = (OSError, http.client.HTTPException)
 
 
 def answers(port: int, path: str | None) -> bool:
@@ -19,7 +20,7 @@ def answers(port: int, path: str | None) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
         connection.request("GET", path)
         return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+    except NO_ANSWER:
         return False
 
 

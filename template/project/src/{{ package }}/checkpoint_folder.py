@@ -18,6 +18,8 @@ CHECKSUMS = "checksums.json"
 KEPT = 2
 # Names of what is on its way in, and of what is on its way out.
 PARTIAL, REMOVED = ".partial", ".removed"
+# How reading a damaged list of checksums, or a file in it, can fail.
+DAMAGE = (OSError, ValueError, AttributeError, TypeError)
 
 
 class CheckpointFolder:
@@ -139,7 +141,7 @@ def _verify(folder: Path) -> None:
         sound = STATE in checksums and all(
             _checksum(folder / name) == checksum for name, checksum in checksums.items()
         )
-    except (OSError, ValueError, AttributeError, TypeError):
+    except DAMAGE:
         sound = False
     if not sound:
         raise InputError(f"{folder} is damaged.")

@@ -15,6 +15,8 @@ from .findings import NotApplicable
 COUNT = 2
 # Seconds: to import torch and the tests on a busy machine, and to do one job.
 STARTING, WORKING = 180.0, 120.0
+# How a pipe fails whose other end has gone.
+ENDED = (EOFError, ConnectionError)
 
 
 class WorkerLost(Exception):
@@ -54,7 +56,7 @@ class Workers:
                 if not pipe.poll(max(0.0, until - time.monotonic())):
                     raise WorkerLost(f"process {rank} of {COUNT} gives no answer")
                 results.append(pipe.recv())
-            except (EOFError, ConnectionError):
+            except ENDED:
                 self.stop()
                 code = self.processes[rank].exitcode
                 raise WorkerLost(f"process {rank} of {COUNT} ends with code {code}") from None
@@ -90,6 +92,6 @@ def serve(pipe: Connection) -> None:
     while True:
         try:
             job, arguments = pipe.recv()
-        except (EOFError, ConnectionError):
+        except ENDED:
             return
         pipe.send(job(*arguments))
