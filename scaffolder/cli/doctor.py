@@ -15,8 +15,8 @@ _STYLES = {"ok": GREEN, "missing": YELLOW, "problem": RED}
 def doctor(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
     """Say what this machine has of all that a repository can use.
 
-    What is missing comes with the command that installs it. Nothing is changed. Exit code 1: what
-    is needed is missing, or something that is there does not work.
+    What is missing comes with the command that installs it. Nothing is changed. Exit code 1: there
+    is a problem, as git missing, a torch that does not fit the driver, or a broken environment.
     """
     from scaffolder.doctor.examination import examine
 

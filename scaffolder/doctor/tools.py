@@ -27,8 +27,10 @@ def look_at_tmux() -> Finding:
     """Tmux, in which training outlives the terminal."""
     purpose = "training that outlives the terminal (scripts/train-tmux)"
     answer = ask("tmux", "-V")
-    if answer is None or not answer.well:
+    if answer is None:
         return Finding("tmux", "missing", "not installed", purpose, install("tmux"))
+    if not answer.well:
+        return Finding("tmux", "problem", answer.last_line, purpose, install("tmux"))
     return Finding("tmux", "ok", answer.text.split()[-1], purpose)
 
 
@@ -36,16 +38,17 @@ def look_at_slurm() -> Finding:
     """Slurm: its commands, and whether the cluster's controller answers."""
     purpose = "training on a cluster (scripts/train.sbatch)"
     answer = ask("sbatch", "--version")
-    if answer is None or not answer.well:
+    if answer is None:
         return Finding("Slurm", "missing", "not installed", purpose, install("slurm"))
     controller = ask("scontrol", "ping")
-    if controller is None or not controller.well or " UP" not in controller.text:
+    # Without a configuration, even the version is not told.
+    if not answer.well or controller is None or " UP" not in controller.text:
         return Finding(
             "Slurm",
             "missing",
-            f"{answer.version}, but no controller answers",
+            "installed, but no controller answers",
             purpose,
-            "Run it on a login node of the cluster; `scontrol ping` must say UP.",
+            "Train on a login node of the cluster; `scontrol ping` must say UP there.",
         )
     return Finding("Slurm", "ok", f"{answer.version}, the controller answers", purpose)
 
@@ -54,8 +57,10 @@ def look_at_java() -> Finding:
     """Java, in which TorchServe runs."""
     purpose = f"serving by TorchServe, which needs Java {_OLDEST_JAVA} or newer"
     answer = ask("java", "-version")
-    if answer is None or not answer.well:
+    if answer is None:
         return Finding("Java", "missing", "not installed", purpose, install("java"))
+    if not answer.well:
+        return Finding("Java", "missing", answer.last_line, purpose, install("java"))
     found = re.search(r'version "(?:1\.)?(\d+)', answer.text)
     if found is None or int(found[1]) < _OLDEST_JAVA:
         return Finding("Java", "missing", f"{answer.version}, too old", purpose, install("java"))

@@ -61,9 +61,9 @@ def environment_python(root: Path | None) -> Path:
     if active := os.environ.get("VIRTUAL_ENV"):
         environments.append(Path(active))
     for environment in environments:
-        python = environment / "bin" / "python"
-        if python.exists():
-            return python
+        # One whose Python has gone, as after an upgrade, is still the one that is meant.
+        if environment.exists():
+            return environment / "bin" / "python"
     # Not the one that runs this tool, which may have an environment of its own.
     return Path(shutil.which("python") or shutil.which("python3") or sys.executable)
 

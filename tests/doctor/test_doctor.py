@@ -107,7 +107,21 @@ def test_slurm_without_a_controller_will_not_do(machine: Machine) -> None:
     machine.has("sbatch", "slurm-wlm 22.05.8")
     machine.has("scontrol", "Slurmctld(primary) at head is DOWN")
     slurm = machine.findings()["Slurm"]
-    assert (slurm["state"], slurm["found"]) == ("missing", "22.05.8, but no controller answers")
+    assert (slurm["state"], slurm["found"]) == ("missing", "installed, but no controller answers")
+
+
+def test_slurm_without_a_configuration_is_not_to_be_installed(machine: Machine) -> None:
+    for program in ("sbatch", "scontrol"):
+        machine.has(program, "fatal: Could not establish a configuration source", code=1)
+    slurm = machine.findings()["Slurm"]
+    assert slurm["found"] == "installed, but no controller answers"
+    assert "install" not in slurm["way_out"]
+
+
+def test_a_broken_tmux_is_a_problem(machine: Machine) -> None:
+    machine.has("tmux", "tmux: error while loading shared libraries: libutempter.so", code=127)
+    tmux = machine.findings(code=1)["tmux"]
+    assert (tmux["state"], tmux["found"][:27]) == ("problem", "tmux: error while loading s")
 
 
 class TestGpu:
@@ -176,6 +190,17 @@ class TestTorch:
         machine.has_torch("2.13.0", None)
         (machine.home / "env" / "bin" / "python").write_text("#!/nowhere/python\n")
         assert machine.findings(code=1)["Python"]["state"] == "problem"
+
+    def test_an_environment_whose_python_has_gone_is_a_problem(self, machine: Machine) -> None:
+        machine.has_torch("2.13.0", None)
+        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.place / ".venv" / "bin").mkdir(parents=True)
+        (machine.place / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.11")
+        python = machine.findings(code=1)["Python"]
+        assert (python["state"], python["way_out"][:26]) == (
+            "problem",
+            "Make the environment anew:",
+        )
 
     def test_the_repositorys_own_environment_goes_before_the_active_one(
         self, machine: Machine

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .config import TrainConfig
 from .config_file import config_from_values, config_to_values
+from .distributed import lost_contact
 from .errors import InputError
 from .files import write_atomically
 
@@ -92,6 +93,9 @@ def same_model_expected(path: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
+        lost = isinstance(error, RuntimeError) and lost_contact(error)
+        if lost or isinstance(error, torch.OutOfMemoryError):
+            raise
         raise InputError(
             f"{path} holds another model than src/{__package__}/classifier.py builds now."
         ) from error

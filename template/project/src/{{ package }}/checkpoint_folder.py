@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -63,7 +65,8 @@ class CheckpointFolder:
                 warn(f"warning: {str(reason).removesuffix('.')}: going on from {folder}.")
             return folder
         if reasons:
-            raise reasons[0]
+            reason = str(reasons[0]).removesuffix(".")
+            raise InputError(f"{reason}, and no older checkpoint is whole: begin a new run.")
         raise InputError(f"{self.path.parent} holds no run that could be gone on with.")
 
     def lock(self) -> None:
@@ -72,14 +75,19 @@ class CheckpointFolder:
         After a ``kill -9`` of torchrun, for example, its workers go on, and write.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / ".lock").open("w", encoding="utf-8")
+        self._lock = (self.path / ".lock").open("a+", encoding="utf-8")
         try:
             lock_file(self._lock)
         except BlockingIOError as error:
+            self._lock.seek(0)
+            holder = self._lock.read() or "Another process"
             self.unlock()
             raise InputError(
-                f"Another process trains in {self.path.parent}: wait for it, or stop it."
+                f"{holder} trains in {self.path.parent}: wait for it, or stop it."
             ) from error
+        self._lock.truncate(0)
+        self._lock.write(f"Process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
 
     def unlock(self) -> None:
         """Let other runs in again."""

@@ -128,6 +128,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        # An empty text, from a shell variable that is not set, is the folder that one is in.
+        _require(self.output != Path(), "output", "empty", "a folder of the run's own")
         _require_seed("seed", self.seed)
         _require(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
         steps = self.checkpoint_every

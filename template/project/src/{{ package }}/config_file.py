@@ -70,4 +70,7 @@ def _convert(kind: Any, value: Any, source: str, name: str) -> Any:
     if not isinstance(value, accepted) or isinstance(value, bool):
         called = {int: "a whole number", float: "a number"}.get(kind, "a text")
         raise InputError(f"{source}: {name} must be {called}; it is {value!r}.")
-    return kind(value)
+    try:
+        return kind(value)
+    except OverflowError:
+        raise InputError(f"{source}: {name} is too large.") from None

@@ -57,16 +57,17 @@ def training_batches(
     dataset: TensorDataset,
     sampler: SharedBatches,
     device: torch.device,
+    generator: torch.Generator,
 ) -> DataLoader[tuple[Tensor, ...]]:
-    """Feed the images in the sampler's order."""
+    """Feed the images in the sampler's order; workers are seeded by the generator."""
     return DataLoader(
         dataset,
         batch_sampler=sampler,
         # A copy from pinned memory goes on while the GPU computes.
         pin_memory=device.type == "cuda",
-        # A loader draws a number when it starts: from torch's own generator, and dropout would be
-        # another in a run that was stopped in the middle of an epoch.
-        generator=torch.Generator(),
+        # A loader draws a number when it starts, for its workers: from torch's own generator, and
+        # dropout would be another in a run that was stopped in the middle of an epoch.
+        generator=generator,
     )
 
 

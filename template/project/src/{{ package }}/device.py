@@ -17,6 +17,12 @@ def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
         raise InputError(f"Several processes cannot share device {name!r}: take auto, cuda or cpu.")
     if name == "cuda" and processes.grouped:
         name = f"cuda:{processes.local_rank}"
+    gpus = torch.cuda.device_count()
+    if name.startswith("cuda") and processes.local_rank >= max(gpus, 1):
+        raise InputError(
+            f"There are {gpus} GPUs for the processes of this machine: start no more than that, or "
+            f"take --device cpu."
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:

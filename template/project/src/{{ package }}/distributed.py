@@ -1,17 +1,23 @@
 """The processes of a run: one, or as many as torchrun started."""
 
 import contextlib
+import ctypes
 import dataclasses
+import datetime
+import gc
 import os
+import signal
 import socket
-import time
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed import distributed_c10d
 
-from .errors import FailedElsewhere, InputError
+from .errors import FailedElsewhere, InputError, Told, sentence, status, tell
 
 Result = TypeVar("Result")
 
@@ -20,6 +26,8 @@ LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER
 # Failures that a user can understand and mend; any other is a fault of the program.
 Expected = InputError | OSError
 EXPECTED = (InputError, OSError)
+# How long the others leave rank zero to tell what is wrong.
+TELLING = datetime.timedelta(seconds=5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +130,10 @@ ALONE = Processes()
 
 @contextlib.contextmanager
 def launched_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun started; without torchrun, be the only one."""
+    """Join the processes that torchrun started; without torchrun, be the only one.
+
+    The block itself must hold no trainer: call a function that does.
+    """
     if not all(name in os.environ for name in LAUNCHER_VARIABLES):
         yield ALONE
         return
@@ -132,6 +143,7 @@ def launched_processes() -> Iterator[Processes]:
         world_size=int(os.environ["WORLD_SIZE"]),
         grouped=True,
     )
+    _end_with_torchrun()
     # gloo carries what is on the CPU, where ranks agree and metrics are gathered; NCCL the rest.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend)
@@ -139,11 +151,25 @@ def launched_processes() -> Iterator[Processes]:
         yield processes
         # Who leaves early takes away what the others may still be talking to.
         distributed.barrier()
+    except (*EXPECTED, FailedElsewhere) as error:
+        _forget_frames(error)
+        raise Told(_tell_in_turn(error, processes)) from error
+    except BaseException as error:
+        _forget_frames(error)
+        raise
     finally:
-        # gloo's threads let go of the last tensors a moment after everybody has them, for which
-        # they need Python's lock. Here it is free; the group's end holds it and waits for them.
-        time.sleep(0.1)
+        # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
+        # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
+        # with it, for ever: it has to be gone by now, out of any cycle too.
+        gc.collect()
         distributed.destroy_process_group()
+
+
+def lost_contact(error: RuntimeError) -> bool:
+    """Tell the end of a neighbour, which torch reports in several ways, from a fault of ours."""
+    return distributed.is_available() and (
+        isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
+    )
 
 
 def restart_count() -> int:
@@ -156,6 +182,39 @@ def launch_name() -> str:
     run = os.environ.get("TORCHELASTIC_RUN_ID", "")
     # The run's id alone may be that of every torchrun on the machine.
     return f"{run}/{socket.gethostname()}/{os.getppid()}"
+
+
+def _end_with_torchrun() -> None:
+    """Ask Linux for a SIGTERM when torchrun dies: its own death by kill -9 it cannot pass on."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the functions that an error has ended were holding; their lines stay."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _tell_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> int:
+    """Let rank zero tell what is wrong before anybody ends; return the exit status.
+
+    torchrun ends all processes as soon as one has, even in the middle of a sentence.
+    """
+    cause = error.cause if isinstance(error, FailedElsewhere) else error
+    store = distributed_c10d._get_default_store()
+    if processes.is_zero:
+        tell(sentence(cause))
+        store.set("told", "")
+        return status(cause)
+    try:
+        store.wait(["told"], TELLING)
+    except RuntimeError:
+        # It is nothing that rank zero knows of.
+        tell(sentence(cause))
+    return status(cause)
 
 
 def _named(error: Expected, rank: int) -> Expected:

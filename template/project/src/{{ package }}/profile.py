@@ -15,7 +15,7 @@ from .command import run_command
 from .config import TrainConfig
 from .config_file import read_config
 from .console import say, silence
-from .distributed import launched_processes
+from .distributed import Processes, launched_processes
 from .errors import InputError
 from .memory import MIB, forget_peak, peak_memory
 from .signals import StopSignals
@@ -60,11 +60,7 @@ def main(arguments: Sequence[str]) -> None:
         # What is wrong with the arguments, or which there are, is told once.
         with contextlib.nullcontext() if processes.is_zero else silence():
             command = parse(arguments)
-        folder = command.settings.output
-        processes.from_zero(lambda: _make(folder))
-        trainer = Trainer(command.settings, processes)
-        observed = observe(trainer, steps=command.steps, warmup=command.warmup)
-        processes.from_zero(lambda: _tell(command, trainer, observed))
+        _profile(command, processes)
 
 
 def parse(arguments: Sequence[str]) -> ProfileCommand:
@@ -140,6 +136,14 @@ def table(observed: profiler.profile, column: Column, *, steps: int, top: int) -
     for event in sorted(events, key=column.figure, reverse=True)[:top]:
         own, calls = column.figure(event), event.count
         yield f"{own / steps:10.3f}  {own / total:6.1%}  {calls / steps:10.1f}  {event.key[:60]}"
+
+
+def _profile(command: ProfileCommand, processes: Processes) -> None:
+    """Hold the trainer, which has to be gone when the processes part."""
+    processes.from_zero(lambda: _make(command.settings.output))
+    trainer = Trainer(command.settings, processes)
+    observed = observe(trainer, steps=command.steps, warmup=command.warmup)
+    processes.from_zero(lambda: _tell(command, trainer, observed))
 
 
 def _make(folder: Path) -> None:

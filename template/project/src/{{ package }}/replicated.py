@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from .config import TrainConfig
 from .distributed import Processes
-from .recompute import recompute_activations
+from .placement import placed
 
 
 class Replicated:
@@ -30,14 +30,8 @@ class Replicated:
         self._parallel: DistributedDataParallel | None = None
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """Return the model on its device, with norms that see the batches of all processes."""
-        if self.processes.world_size > 1 and self.device.type == "cuda":
-            # There is no such norm on the CPU: there, rank zero's statistics count.
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        model = model.to(self.device)
-        if self.config.activation_checkpointing:
-            recompute_activations(model)
-        return model
+        """Return the model on its device."""
+        return placed(model, self.config, self.processes, self.device)
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """Return the model with averaging of gradients, compiled where that is asked for."""

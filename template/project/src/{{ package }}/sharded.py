@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
-    get_state_dict,
+    get_optimizer_state_dict,
     set_model_state_dict,
-    set_state_dict,
+    set_optimizer_state_dict,
 )
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -23,7 +24,7 @@ from torch.optim import Optimizer
 from .blocks import blocks
 from .config import TrainConfig
 from .distributed import Processes
-from .recompute import recompute_activations
+from .placement import placed
 
 SHARES = "shares"
 
@@ -31,7 +32,9 @@ SHARES = "shares"
 class Sharded:
     """Split each weight, its gradient and its optimizer's state over the processes.
 
-    A block's weights are brought together when it computes and split again afterwards.
+    A block's weights are brought together when it computes and split again afterwards. In half
+    precision each keeps its narrow copies until the backward pass, unless activations are computed
+    again (``activation_checkpointing``).
 
     Args:
         config: settings of the run
@@ -47,12 +50,7 @@ class Sharded:
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Return the model on its device, split over the processes."""
-        if self.processes.world_size > 1 and self.device.type == "cuda":
-            # There is no such norm on the CPU: there, rank zero's statistics count.
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        model = model.to(self.device)
-        if self.config.activation_checkpointing:
-            recompute_activations(model)
+        model = placed(model, self.config, self.processes, self.device)
         mesh = init_device_mesh(self.device.type, (self.processes.world_size,))
         for block in blocks(model):
             fully_shard(block, mesh=mesh)
@@ -83,12 +81,12 @@ class Sharded:
 
     def save_shares(self, folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
         """Write this process's share of both states."""
-        weights, moments = get_state_dict(model, optimizer)
+        kept: dict[str, Any] = {"model": get_model_state_dict(model)}
+        # Of an optimizer that has no state yet, torch makes one by a step, which would then count.
+        if optimizer.state:
+            kept["optimizer"] = get_optimizer_state_dict(model, optimizer)
         try:
-            state_dict_saver.save(
-                {"model": weights, "optimizer": moments},
-                checkpoint_id=folder / SHARES,
-            )
+            state_dict_saver.save(kept, checkpoint_id=folder / SHARES)
         except CheckpointException as error:
             # All processes get it, whoever's disk was full.
             for rank, (cause, _) in sorted(error.failures.items()):
@@ -105,12 +103,20 @@ class Sharded:
         optimizer: Optimizer,
     ) -> None:
         """Read this process's share, however many processes wrote it."""
-        weights, moments = get_state_dict(model, optimizer)
-        state_dict_loader.load(
-            {"model": weights, "optimizer": moments},
-            checkpoint_id=folder / SHARES,
-        )
-        set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
+        shares = folder / SHARES
+        kept: dict[str, Any] = {"model": get_model_state_dict(model)}
+        names = FileSystemReader(shares).read_metadata().state_dict_metadata
+        if any(name.startswith("optimizer.") for name in names):
+            kept["optimizer"] = get_optimizer_state_dict(model, optimizer)
+        try:
+            state_dict_loader.load(kept, checkpoint_id=shares)
+        except CheckpointException as error:
+            # Another model's is a ValueError or a RuntimeError, a disk's failure an OSError.
+            cause, _ = error.failures[min(error.failures)]
+            raise cause from error
+        set_model_state_dict(model, kept["model"])
+        if "optimizer" in kept:
+            set_optimizer_state_dict(model, optimizer, kept["optimizer"])
 
     def weights(self, model: nn.Module) -> dict[str, Tensor]:
         """Return the whole model's state, on rank zero."""

@@ -66,12 +66,14 @@ class StopSignals:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Note signals while the block runs; who leaves it asks ``agreed`` first."""
+        """Note signals while the block runs; one that nobody asked for raises ``Stopped`` then."""
         self._holding = True
         try:
             yield
         finally:
             self._holding = False
+        if self.number:
+            raise Stopped(self.number)
 
     def agreed(self, processes: Processes) -> int:
         """Return the number of a signal that any process got, the same for all, or 0."""

@@ -28,7 +28,8 @@ class Trainer:
     """A model, its data, its optimizer, and how far training is.
 
     Two trainers of the same settings take the same steps, and so does one that is restored from
-    another's checkpoint: bit for bit on a CPU with as many threads and processes.
+    another's checkpoint: bit for bit on a CPU with as many threads, in one process or two. More of
+    them add up their gradients in another order after a resume, and differ in the last bits.
 
     Args:
         config: all settings of the run
@@ -50,7 +51,10 @@ class Trainer:
             rank=processes.rank,
             world_size=processes.world_size,
         )
-        self.batches = training_batches(self.splits.train, self.sampler, self.device)
+        self.loader_seed = torch.Generator()
+        self.batches = training_batches(
+            self.splits.train, self.sampler, self.device, self.loader_seed
+        )
         self.model: nn.Module = self.strategy.prepare(build_classifier(config.model))
         self.network = self.strategy.wrap(self.model)
         self.parameters = list(self.model.parameters())
@@ -82,6 +86,10 @@ class Trainer:
         """Train to the end of this epoch, from wherever it stands; return its mean loss."""
         self.network.train()
         self.sampler.start(self.epoch, self.epoch_step)
+        # Workers, where there are any, draw other numbers in each epoch and process.
+        self.loader_seed.manual_seed(
+            derived_seed(self.config.seed, self.epoch, self.processes.rank)
+        )
         micro_batches = iter(self.batches)
         started = time.perf_counter() - self.epoch_seconds
         while step := list(itertools.islice(micro_batches, self.config.accumulation)):

@@ -1,8 +1,9 @@
 """A group of processes over gloo, gone afterwards, and a file where its processes meet."""
 
 import datetime
+import gc
 import tempfile
-import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ def meeting_place() -> Iterator[str]:
 
 @contextmanager
 def process_group(address: str, *, rank: int = 0, size: int = 1) -> Iterator[None]:
-    """Be a process of the group that meets at this address."""
+    """Be a process of the group that meets at this address; the block must leave no DDP wrapper."""
     if distributed.is_initialized():
         raise NotApplicable("a process group exists already")
     try:
@@ -41,10 +42,15 @@ def process_group(address: str, *, rank: int = 0, size: int = 1) -> Iterator[Non
         raise NotApplicable(f"gloo does not start here: {error}") from None
     try:
         yield
-    finally:
         if size > 1:
-            # gloo's threads let go of the last tensors a moment later, and need Python's lock for
-            # that, which the end of the group would hold while it waits for them. And who leaves
-            # early takes away what the others may still be talking to.
-            time.sleep(0.1)
+            # Who leaves early takes away what the others may still be talking to.
+            distributed.barrier()
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
+        # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
+        # with it, for ever: it has to be gone by now, out of any cycle too.
+        gc.collect()
         distributed.destroy_process_group()

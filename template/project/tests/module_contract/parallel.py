@@ -38,7 +38,8 @@ def data_parallel(case: Case) -> Findings:
             else:
                 yield unexpected("data_parallel", error)
             return
-        del wrapped
+        finally:
+            del wrapped
     if text := difference(actual, expected):
         yield finding("data_parallel", "forward", f"another output under DDP: {text}")
     theirs = dict(plain.named_parameters())
