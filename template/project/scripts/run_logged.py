@@ -9,6 +9,7 @@ file READY is removed as soon as SIGHUP, SIGINT and SIGTERM are passed on to the
 `scripts/train-tmux` runs this in its sessions.
 """
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -30,6 +31,8 @@ STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 # Colours, and the commands that move a terminal's cursor.
 ESCAPE_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 SECONDS_BETWEEN_BARS = 60.0
+# What scripts/train-tmux has after the Python when NPROC is given.
+TORCHRUN = ["-m", "torch.distributed.run"]
 
 
 class Log:
@@ -84,11 +87,14 @@ class Training:
 
     Args:
         command: the program and its arguments
+        folder: the run's
     """
 
-    def __init__(self, command: list[str]) -> None:
-        self.asked: int | None = None
-        """The last signal that asked it to stop."""
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self._command = command
+        self._folder = folder
+        self._asked: int | None = None
+        self._checkpoints_before: set[tuple[str, int]] = set()
         self._process: subprocess.Popen[bytes] | None = None
         for number in STOP_SIGNALS:
             signal.signal(number, self._forward)
@@ -105,11 +111,13 @@ class Training:
             preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
         )
         os.close(terminal)
-        if self.asked is not None:
-            self._process.send_signal(self.asked)
+        if self._asked is not None:
+            self._process.send_signal(self._asked)
 
     def _forward(self, number: int, _: FrameType | None) -> None:
-        self.asked = number
+        if self._asked is None:
+            self._checkpoints_before = _checkpoints(self._folder)
+        self._asked = number
         if self._process is not None:
             self._process.send_signal(number)
 
@@ -129,7 +137,14 @@ class Training:
                 # Nothing of it holds the terminal any more.
                 self._process.wait()
         code = self._process.returncode
-        return 128 - code if code < 0 else code
+        return self._told_apart(128 - code if code < 0 else code)
+
+    def _told_apart(self, code: int) -> int:
+        """Tell a clean stop from a failure: after both, torchrun exits with 1."""
+        if code != 1 or self._asked is None or self._command[1:3] != TORCHRUN:
+            return code
+        stopped = _checkpoints(self._folder) - self._checkpoints_before
+        return 128 + self._asked if stopped else code
 
     def _read(self) -> bytes:
         try:
@@ -154,11 +169,14 @@ def _show(output: bytes) -> None:
         pass
 
 
-def _exit_code(code: int, asked: int | None, folder: Path) -> int:
-    """Tell a clean stop from a failure: after both, torchrun exits with 1."""
-    if code == 1 and asked is not None and any(folder.glob("checkpoints/step-*")):
-        return 128 + asked
-    return code
+def _checkpoints(folder: Path) -> set[tuple[str, int]]:
+    """Return the whole checkpoints of a run, each with its time: one can replace another."""
+    checkpoints = set()
+    for path in folder.glob("checkpoints/step-*[0-9]"):
+        # An old one is removed while the training goes on.
+        with contextlib.suppress(FileNotFoundError):
+            checkpoints.add((path.name, path.stat().st_mtime_ns))
+    return checkpoints
 
 
 def main(folder: Path, ready: Path, command: list[str]) -> int:
@@ -175,9 +193,9 @@ def main(folder: Path, ready: Path, command: list[str]) -> int:
             log.feed(output)
 
         note(shlex.join(command))
-        training = Training(command)
+        training = Training(command, folder)
         ready.unlink(missing_ok=True)
-        code = _exit_code(training.follow(take), training.asked, folder)
+        code = training.follow(take)
         log.close()
         note(f"exit code {code}")
     unfinished = folder / ".exit-code"

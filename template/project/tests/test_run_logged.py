@@ -1,7 +1,10 @@
-"""What `scripts/run_logged.py` writes to the log of what a terminal shows."""
+"""What `scripts/run_logged.py` logs of what a terminal shows, and how it says that a run ended."""
 
 import io
+import os
 import runpy
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,3 +77,69 @@ def test_what_a_bar_has_drawn_over_takes_no_memory() -> None:
         log.feed(b"\r" + b"#" * 80)
 
     assert len(log._line) < 200
+
+
+# In the place of torch.distributed.run, which exits with 1 however its workers ended.
+LAUNCHER = """
+import os, signal, sys, time
+from pathlib import Path
+
+checkpoints = Path(sys.argv[1]) / "checkpoints"
+
+def stop(number, _):
+    for name in sys.argv[2:]:
+        (checkpoints / ".new").mkdir()
+        if (checkpoints / name).exists():
+            (checkpoints / name).rmdir()
+        (checkpoints / ".new").rename(checkpoints / name)
+    os._exit(1)
+
+signal.signal(signal.SIGTERM, stop)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("launcher", "written", "code"),
+    [
+        ("torch.distributed.run", ["step-00000002"], 128 + signal.SIGTERM),
+        # A run that is stopped at an epoch's last step writes that step's checkpoint again.
+        ("torch.distributed.run", ["step-00000001"], 128 + signal.SIGTERM),
+        ("torch.distributed.run", [], 1),
+        # The disk was full.
+        ("torch.distributed.run", ["step-00000002.partial"], 1),
+        # A single process tells by itself whether it was stopped.
+        ("train", ["step-00000002"], 1),
+    ],
+)
+def test_only_a_checkpoint_made_since_tells_a_stop_from_a_failure(
+    tmp_path: Path,
+    launcher: str,
+    written: list[str],
+    code: int,
+) -> None:
+    module = tmp_path.joinpath("modules", *launcher.split(".")).with_suffix(".py")
+    module.parent.mkdir(parents=True)
+    for folder in module.relative_to(tmp_path).parents:
+        # Without that, a package is looked for elsewhere, too, and torch is there.
+        (tmp_path / folder / "__init__.py").touch()
+    module.write_text(LAUNCHER)
+    run = tmp_path / "run"
+    (run / "checkpoints" / "step-00000001").mkdir(parents=True)
+    os.utime(run / "checkpoints" / "step-00000001", (1, 1))
+    command = [sys.executable, "-m", launcher, str(run), *written]
+
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(run), str(tmp_path / "ready"), *command],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "modules")},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+
+    assert process.returncode == code
+    assert (run / "exit-code").read_text() == f"{code}\n"
