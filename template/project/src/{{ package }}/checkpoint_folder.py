@@ -65,8 +65,8 @@ class CheckpointFolder:
                 warn(f"warning: {str(reason).removesuffix('.')}: going on from {folder}.")
             return folder
         if reasons:
-            reason = str(reasons[0]).removesuffix(".")
-            raise InputError(f"{reason}, and no older checkpoint is whole: begin a new run.")
+            damage = str(reasons[0]).removesuffix(".")
+            raise InputError(f"{damage}, and no older checkpoint is whole: begin a new run.")
         raise InputError(f"{self.path.parent} holds no run that could be gone on with.")
 
     def lock(self) -> None:
