@@ -110,7 +110,9 @@ def _unreleased_notes() -> str:
 
 def _require_passing_template() -> None:
     print("Testing the template …", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "tests/template"]
+    # A file after the other in each process: some share a cluster, or a storage of images.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
+    command.append("tests/template")
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit("The template's tests fail; nothing was released.")
 
