@@ -76,10 +76,16 @@ def load_state(kind: type[Kept], path: Path) -> Kept:
     values = _read(path)
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise InputError(f"{path} is no checkpoint of this version of the project.")
-    if values.keys() != {field.name for field in dataclasses.fields(kind)}:
+    if values.keys() != _names(kind):
+        if kind is Weights and values.keys() == _names(Checkpoint):
+            raise InputError(f"{path} is the state of a run, to go on from; use its best.pt here.")
         raise damaged(path)
     values["config"] = config_from_values(values["config"], source=str(path))
     return kind(**values)
+
+
+def _names(kind: type[Weights | Checkpoint]) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
 
 
 def damaged(path: Path) -> InputError:
