@@ -1,7 +1,8 @@
-"""Checkpoints: whole at any moment, safe to load, and enough to go on from."""
+"""What is kept of a run: whole at any moment, safe to load, and enough to go on from."""
 
 import dataclasses
 import random
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from digit_classifier.checkpoint import load_checkpoint, save_checkpoint
+from digit_classifier.checkpoint import Checkpoint, load_state, save_state
 from digit_classifier.config import DataConfig, ModelConfig, TrainConfig
 from digit_classifier.errors import InputError
 from digit_classifier.files import write_atomically
@@ -37,10 +38,10 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path) -> None:
 
     stopped = Trainer(CONFIG)
     losses = train(stopped, epochs=2)
-    save_checkpoint(stopped.checkpoint(), tmp_path / "last.pt")
+    save_state(stopped.checkpoint(), tmp_path / "state.pt")
     resumed = Trainer(CONFIG)
     train(resumed, epochs=1)  # whatever it did before must not matter
-    resumed.restore(load_checkpoint(tmp_path / "last.pt"))
+    resumed.restore(load_state(Checkpoint, tmp_path / "state.pt"), tmp_path)
     losses += train(resumed, epochs=2)
 
     assert losses == expected
@@ -55,32 +56,32 @@ def test_all_random_generators_go_on(tmp_path: Path) -> None:
         return random.random(), np.random.rand(), torch.rand(()).item()
 
     trainer = Trainer(CONFIG)
-    save_checkpoint(trainer.checkpoint(), tmp_path / "last.pt")
+    save_state(trainer.checkpoint(), tmp_path / "state.pt")
     expected = draw()
     draw()
-    trainer.restore(load_checkpoint(tmp_path / "last.pt"))
+    trainer.restore(load_state(Checkpoint, tmp_path / "state.pt"), tmp_path)
 
     assert draw() == expected
 
 
 def test_a_checkpoint_holds_plain_values_and_tensors_only(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     trainer = Trainer(CONFIG)
     train(trainer, epochs=1)
-    save_checkpoint(trainer.checkpoint(), path)
+    save_state(trainer.checkpoint(), path)
 
     values = torch.load(path, weights_only=True)
 
     assert values["epoch"] == 1
     assert values["config"]["model"] == dataclasses.asdict(CONFIG.model)
-    assert load_checkpoint(path).config == CONFIG
+    assert load_state(Checkpoint, path).config == CONFIG
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="needs a limit on the size of files")
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     trainer = Trainer(CONFIG)
-    save_checkpoint(trainer.checkpoint(), path)
+    save_state(trainer.checkpoint(), path)
     before = path.read_bytes()
     train(trainer, epochs=1)
 
@@ -88,12 +89,30 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            save_checkpoint(trainer.checkpoint(), path)
+            save_state(trainer.checkpoint(), path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_a_disk_that_is_full_in_the_middle_is_named(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="needs a limit on the size of files")
+    checkpoint = dataclasses.replace(
+        Trainer(CONFIG).checkpoint(), model={"weight": torch.zeros(300_000)}
+    )
+    path = tmp_path / "state.pt"
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match=re.escape(f"File too large: '{path}'")):
+            save_state(checkpoint, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -114,19 +133,19 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     path.write_bytes(content)
 
     with pytest.raises(InputError, match="no checkpoint"):
-        load_checkpoint(path)
+        load_state(Checkpoint, path)
 
 
 @pytest.mark.filterwarnings("error")
 def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     trainer = Trainer(CONFIG)
     train(trainer, epochs=1)
-    save_checkpoint(trainer.checkpoint(), path)
+    save_state(trainer.checkpoint(), path)
     whole = path.read_bytes()
     chance = random.Random(0)
     # The first part of the archive is the pickle, where damage does most.
@@ -140,7 +159,7 @@ def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
     for content in damaged:
         path.write_bytes(content)
         try:
-            checkpoint = load_checkpoint(path)
+            checkpoint = load_state(Checkpoint, path)
         except InputError:
             refused += 1
         else:
@@ -153,32 +172,32 @@ def test_no_damage_goes_unnoticed(tmp_path: Path) -> None:
 
 
 def test_a_missing_field_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    save_checkpoint(Trainer(CONFIG).checkpoint(), path)
+    path = tmp_path / "state.pt"
+    save_state(Trainer(CONFIG).checkpoint(), path)
     values = torch.load(path, weights_only=True)
     del values["schedule"]
     torch.save(values, path)
 
     with pytest.raises(InputError, match="no checkpoint, or a damaged one"):
-        load_checkpoint(path)
+        load_state(Checkpoint, path)
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     torch.save({"format": 1, "model": Path("anything but a tensor")}, path)
 
     with pytest.raises(InputError, match="no checkpoint"):
-        load_checkpoint(path)
+        load_state(Checkpoint, path)
 
 
 def test_a_checkpoint_of_another_form_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
+    path = tmp_path / "state.pt"
     torch.save({"format": 0}, path)
 
     with pytest.raises(InputError, match="no checkpoint of this version"):
-        load_checkpoint(path)
+        load_state(Checkpoint, path)
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot read .*: No such file"):
-        load_checkpoint(tmp_path / "last.pt")
+        load_state(Checkpoint, tmp_path / "state.pt")

@@ -1,14 +1,18 @@
 """The digits: what they look like, how they are split and fed."""
 
+import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 from digit_classifier.config import DataConfig
 from digit_classifier.data import (
     CLASSES,
+    evaluation_batches,
     load_splits,
-    ordered_batches,
-    shuffled_batches,
+    training_batches,
 )
+from digit_classifier.distributed import ALONE, Processes
+from digit_classifier.sampling import SharedBatches
 
 
 def test_images_are_float32_from_0_to_1_with_a_channel() -> None:
@@ -58,31 +62,36 @@ def test_the_seed_decides_the_split() -> None:
     assert not torch.equal(first.test.tensors[0], other.test.tensors[0])
 
 
-def test_the_generator_alone_decides_the_order() -> None:
+def test_training_takes_the_sampler_s_images_and_no_random_numbers() -> None:
     dataset = load_splits(DataConfig()).train
+    sampler = SharedBatches(len(dataset), batch_size=64)
+    before = torch.get_rng_state()
 
-    def order(seed: int) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        return torch.cat([labels for _, labels in shuffled_batches(dataset, 64, generator)])
+    batches = list(training_batches(dataset, sampler, torch.device("cpu"), torch.Generator()))
 
-    torch.manual_seed(0)
-    first = order(5)
-    torch.manual_seed(1)
-    assert torch.equal(first, order(5))
-    assert not torch.equal(first, order(6))
-
-
-def test_a_second_round_has_another_order() -> None:
-    batches = shuffled_batches(load_splits(DataConfig()).train, 64, torch.Generator())
-
-    first, second = ([labels for _, labels in batches] for _ in range(2))
-
-    assert not torch.equal(torch.cat(first), torch.cat(second))
+    assert torch.equal(torch.get_rng_state(), before)
+    for (_, labels), indices in zip(batches, sampler, strict=True):
+        assert torch.equal(labels, dataset.tensors[1][indices])
 
 
 def test_evaluation_keeps_the_order_and_every_image() -> None:
     dataset = load_splits(DataConfig()).test
 
-    labels = torch.cat([labels for _, labels in ordered_batches(dataset)])
+    labels = torch.cat([labels for _, labels in evaluation_batches(dataset, ALONE)])
 
     assert torch.equal(labels, dataset.tensors[1])
+
+
+@pytest.mark.parametrize("images", [1, 10, 11, 600])
+def test_shares_for_evaluation_are_of_one_size_and_hold_every_image(images: int) -> None:
+    dataset = TensorDataset(torch.zeros(images, 1), torch.arange(images))
+
+    shares = [
+        torch.cat(
+            [labels for _, labels in evaluation_batches(dataset, Processes(rank, world_size=4))]
+        )
+        for rank in range(4)
+    ]
+
+    assert len({len(share) for share in shares}) == 1
+    assert torch.equal(torch.cat(shares)[:images], torch.arange(images))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from digit_classifier.device import choose_device
+from digit_classifier.distributed import Processes
 from digit_classifier.errors import InputError
 
 
@@ -21,6 +22,11 @@ def test_auto_takes_an_accelerator_where_there_is_one() -> None:
 
 def test_a_named_device_goes_before_the_choice() -> None:
     assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_processes_do_not_share_a_gpu() -> None:
+    with pytest.raises(InputError, match="cannot share device 'cuda:1': take auto, cuda or cpu"):
+        choose_device("cuda:1", Processes(rank=1, world_size=2))
 
 
 @pytest.mark.parametrize("name", ["toaster", "cuda:x", ""])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from digit_classifier.checkpoint import load_checkpoint, save_checkpoint
+from digit_classifier.checkpoint import Weights, load_state, save_state
 from digit_classifier.command import run_command
 from digit_classifier.config import ModelConfig, TrainConfig
 from digit_classifier.evaluate import main
@@ -40,7 +40,8 @@ def checkpoint(tmp_path: Path) -> Path:
     model = ModelConfig(channels=4, hidden_features=8)
     trainer = Trainer(TrainConfig(epochs=1, device="cpu", model=model))
     trainer.train_epoch(lambda: None)
-    save_checkpoint(trainer.checkpoint(), tmp_path / "best.pt")
+    weights = Weights(trainer.config, epoch=1, loss=0.5, model=trainer.model.state_dict())
+    save_state(weights, tmp_path / "best.pt")
     return tmp_path / "best.pt"
 
 
@@ -138,14 +139,27 @@ def test_a_checkpoint_of_another_model_is_refused(
     checkpoint: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = load_checkpoint(checkpoint)
+    whole = load_state(Weights, checkpoint)
     config = dataclasses.replace(whole.config, model=ModelConfig(channels=5))
-    save_checkpoint(dataclasses.replace(whole, config=config), checkpoint)
+    save_state(dataclasses.replace(whole, config=config), checkpoint)
 
     assert run_command(lambda: main(["--checkpoint", str(checkpoint)])) == 2
 
     builder = "src/digit_classifier/classifier.py"
     complaint = f"error: {checkpoint} holds another model than {builder} builds now.\n"
+    assert capsys.readouterr().err == complaint
+
+
+def test_the_state_of_a_run_is_not_taken_for_weights(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state = tmp_path / "state.pt"
+    save_state(Trainer(TrainConfig(device="cpu")).checkpoint(), state)
+
+    assert run_command(lambda: main(["--checkpoint", str(state)])) == 2
+
+    complaint = f"error: {state} is the state of a run, to go on from; use its best.pt here.\n"
     assert capsys.readouterr().err == complaint
 
 

@@ -1,16 +1,17 @@
 """Training from its command line, on the real digits."""
 
 import dataclasses
-import signal
+import hashlib
+import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from digit_classifier.checkpoint import load_checkpoint, save_checkpoint
+from digit_classifier.checkpoint import Checkpoint, Weights, load_state, save_state
+from digit_classifier.checkpoint_folder import CHECKSUMS, STATE, CheckpointFolder
 from digit_classifier.command import run_command
 from digit_classifier.metrics import read_metrics
 from digit_classifier.train import main
@@ -29,9 +30,20 @@ def train(*arguments: object) -> int:
     return run_command(lambda: main([str(argument) for argument in arguments]))
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the weights in a checkpoint."""
-    return load_checkpoint(path).model
+def newest(run: Path) -> Path:
+    """Return the state in a run's newest checkpoint."""
+    checkpoints = CheckpointFolder(run)
+    return checkpoints.place(checkpoints.steps()[-1]) / STATE
+
+
+def last(run: Path) -> Checkpoint:
+    """Read a run's newest checkpoint."""
+    return load_state(Checkpoint, newest(run))
+
+
+def best(run: Path) -> Weights:
+    """Read the weights of a run's best epoch."""
+    return load_state(Weights, run / "best.pt")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +82,7 @@ def test_every_epoch_is_in_the_metrics(finished: tuple[Path, str, str]) -> None:
 
     assert [record["epoch"] for record in records] == [1, 2, 3]
     assert records[-1]["train_loss"] < records[0]["train_loss"]
-    assert records[-1]["step"] == load_checkpoint(folder / "last.pt").step
+    assert records[-1]["step"] == last(folder).step
 
 
 def test_both_plots_are_pictures(finished: tuple[Path, str, str]) -> None:
@@ -86,16 +98,17 @@ def test_the_best_epoch_is_kept_beside_the_last(finished: tuple[Path, str, str])
     folder, _, _ = finished
 
     losses = [record["validation_loss"] for record in read_metrics(folder / "metrics.jsonl")]
-    best = load_checkpoint(folder / "best.pt")
-    assert best.epoch == 1 + losses.index(min(losses))
-    assert best.best_loss == min(losses)
-    assert load_checkpoint(folder / "last.pt").epoch == 3
+    kept = best(folder)
+    assert kept.epoch == 1 + losses.index(min(losses))
+    assert kept.loss == min(losses)
+    assert last(folder).best_loss == min(losses)
+    assert last(folder).epoch == 3
 
 
 def test_the_command_line_goes_before_the_file(finished: tuple[Path, str, str]) -> None:
     folder, _, _ = finished
 
-    config = load_checkpoint(folder / "last.pt").config
+    config = last(folder).config
 
     assert (config.epochs, config.data.batch_size, config.optimizer.warmup_share) == (3, 32, 0.2)
     assert config.model.channels == 32
@@ -107,7 +120,7 @@ def test_a_file_changes_the_settings_that_it_names(tmp_path: Path) -> None:
 
     assert train("--config", file, "--output", tmp_path / "run") == 0
 
-    config = load_checkpoint(tmp_path / "run" / "last.pt").config
+    config = last(tmp_path / "run").config
     assert (config.epochs, config.model.channels, config.model.hidden_features) == (1, 2, 64)
 
 
@@ -115,41 +128,9 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
         assert train("--output", tmp_path / name, "--seed", seed, "--epochs", 1, *SMALL) == 0
 
-    first, again, other = (
-        weights(tmp_path / name / "last.pt") for name in ("first", "again", "other")
-    )
+    first, again, other = (last(tmp_path / name).model for name in ("first", "again", "other"))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
-def test_ctrl_c_leaves_a_run_that_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
-    settings = ["--epochs", "40", *SMALL]
-    metrics = tmp_path / "stopped" / "metrics.jsonl"
-    process = subprocess.Popen(
-        [*COMMAND, "--output", str(metrics.parent), *settings],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    while len(read_metrics(metrics)) < 2 and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    errors = process.communicate(timeout=60)[1]
-
-    assert process.returncode == 130, errors
-    assert errors.startswith("\nStopped. To go on: ")
-    assert errors.endswith(f"--resume {metrics.parent}\n")
-    assert 0 < load_checkpoint(metrics.parent / "last.pt").epoch < 40
-
-    assert train("--resume", metrics.parent) == 0
-    assert train("--output", tmp_path / "whole", *settings) == 0
-
-    for name in ("last.pt", "best.pt"):
-        resumed, whole = weights(metrics.parent / name), weights(tmp_path / "whole" / name)
-        for key, value in whole.items():
-            assert torch.equal(resumed[key], value), (name, key)
-    assert [record["epoch"] for record in read_metrics(metrics)] == list(range(1, 41))
 
 
 def test_a_finished_run_can_be_given_more_epochs(tmp_path: Path) -> None:
@@ -159,7 +140,7 @@ def test_a_finished_run_can_be_given_more_epochs(tmp_path: Path) -> None:
 
     assert train("--resume", moved, "--epochs", 2) == 0
 
-    assert load_checkpoint(moved / "last.pt").epoch == 2
+    assert last(moved).epoch == 2
     # Not the end of the old course, where the rate is zero.
     assert all(record["learning_rate"] > 0 for record in read_metrics(moved / "metrics.jsonl"))
     assert not folder.exists()
@@ -171,46 +152,66 @@ def test_a_run_cannot_be_given_fewer_epochs_than_it_has_done(
 ) -> None:
     folder = tmp_path / "run"
     assert train("--output", folder, "--epochs", 2, *SMALL) == 0
-    before = (folder / "last.pt").read_bytes()
+    before = newest(folder).read_bytes()
 
     assert train("--resume", folder, "--epochs", 1) == 2
 
     complaint = f"error: {folder} has done 2 epochs: --epochs must be at least that.\n"
     assert capsys.readouterr().err == complaint
-    assert (folder / "last.pt").read_bytes() == before
+    assert newest(folder).read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+def put_back(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a changed state into a checkpoint that counts as whole."""
+    save_state(checkpoint, path)
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(CHECKSUMS).write_text(json.dumps({STATE: checksum}), encoding="utf-8")
+
+
 def test_a_checkpoint_of_another_model_is_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    name: str,
 ) -> None:
-    path = tmp_path / "run" / name
-    assert train("--output", path.parent, "--epochs", 1, *SMALL) == 0
-    checkpoint = load_checkpoint(path)
+    run = tmp_path / "run"
+    assert train("--output", run, "--epochs", 1, *SMALL) == 0
+    path, checkpoint = newest(run), last(run)
     other = {key: value[None] for key, value in checkpoint.model.items()}
-    save_checkpoint(dataclasses.replace(checkpoint, model=other), path)
+    put_back(dataclasses.replace(checkpoint, model=other), path)
     capsys.readouterr()
 
-    assert train("--resume", path.parent) == 2
+    assert train("--resume", run) == 2
 
     builder = "src/digit_classifier/classifier.py"
     complaint = f"error: {path} holds another model than {builder} builds now.\n"
     assert capsys.readouterr().err == complaint
 
 
+def test_weights_of_another_model_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    assert train("--output", run, "--epochs", 1, *SMALL) == 0
+    other = {key: value[None] for key, value in best(run).model.items()}
+    save_state(dataclasses.replace(best(run), model=other), run / "best.pt")
+    capsys.readouterr()
+
+    assert train("--resume", run) == 2
+
+    assert f"{run / 'best.pt'} holds another model" in capsys.readouterr().err
+
+
 def test_other_groups_of_parameters_are_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tmp_path / "run" / "last.pt"
-    assert train("--output", path.parent, "--epochs", 1, *SMALL) == 0
-    checkpoint = load_checkpoint(path)
+    run = tmp_path / "run"
+    assert train("--output", run, "--epochs", 1, *SMALL) == 0
+    path, checkpoint = newest(run), last(run)
     optimizer = checkpoint.optimizer | {"param_groups": checkpoint.optimizer["param_groups"][:1]}
-    save_checkpoint(dataclasses.replace(checkpoint, optimizer=optimizer), path)
+    put_back(dataclasses.replace(checkpoint, optimizer=optimizer), path)
 
-    assert train("--resume", path.parent) == 2
+    assert train("--resume", run) == 2
 
     assert f"{path} holds another model" in capsys.readouterr().err
 
@@ -221,7 +222,13 @@ def test_other_groups_of_parameters_are_refused(
         (["--epochs", "0"], "epochs must be at least 1; it is 0."),
         (["--device", "toaster"], "There is no device 'toaster'; auto always works."),
         (["--config", "missing.toml"], "Cannot read missing.toml: No such file or directory."),
-        (["--resume", "missing"], "last.pt: No such file or directory."),
+        (["--resume", "missing"], "missing holds no run that could be gone on with."),
+        (
+            ["--accumulation", "5"],
+            "must divide by processes times micro-steps, 1 times 5; it is 64.",
+        ),
+        (["--data.batch-size", "9999"], "must be at most 1168, the number of training images"),
+        (["--strategy", "fsdp"], "fsdp needs a process group: start with torchrun"),
         (["--config", "a.toml", "--resume", "b"], "Give --config or --resume"),
     ],
 )
@@ -266,14 +273,26 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
 ) -> None:
     folder = tmp_path / "run"
     assert train("--output", folder, "--epochs", 1, *SMALL) == 0
-    before = (folder / "last.pt").read_bytes()
+    before = newest(folder).read_bytes()
 
     assert train("--output", folder, "--epochs", 1, *SMALL) == 2
     assert f"{folder} holds a run" in capsys.readouterr().err
     assert train("--resume", folder, "--data.batch-size", 3) == 2
     assert "leave out data.batch_size" in capsys.readouterr().err
 
-    assert (folder / "last.pt").read_bytes() == before
+    assert newest(folder).read_bytes() == before
+
+
+def test_weights_of_an_earlier_form_are_not_overwritten(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "best.pt").write_bytes(b"from an earlier version")
+
+    assert train("--output", tmp_path, *SMALL) == 2
+
+    assert f"error: {tmp_path} holds a run" in capsys.readouterr().err
+    assert (tmp_path / "best.pt").read_bytes() == b"from an earlier version"
 
 
 def test_a_loss_that_explodes_ends_the_run(
@@ -285,7 +304,7 @@ def test_a_loss_that_explodes_ends_the_run(
     assert train("--output", tmp_path / "run", "--epochs", 3, *SMALL, *rate) == 2
 
     assert "smaller --optimizer.learning-rate" in capsys.readouterr().err
-    assert all(value.isfinite().all() for value in weights(tmp_path / "run" / "last.pt").values())
+    assert all(value.isfinite().all() for value in last(tmp_path / "run").model.values())
 
 
 @pytest.mark.slow

@@ -1,27 +1,34 @@
 """What the two commands share: how they end."""
 
-import sys
 from collections.abc import Callable
 
-from .errors import InputError
+from .distributed import lost_contact
+from .errors import InputError, Told, sentence, status, tell
+from .signals import Stopped
 
 
 def run_command(main: Callable[[], None]) -> int:
     """Run a command and return its exit status; one sentence tells what the user can mend.
 
-    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 130: Ctrl-C. None of
-    these comes with a traceback once ``main`` has begun. Before that, while torch and the rest are
-    imported, Ctrl-C ends the program as Python does it, with one.
+    0: done; 1: the machine failed, a full disk for example; 2: wrong input; 128 and a signal's
+    number: stopped by that signal, 130 by Ctrl-C. None of these comes with a traceback once
+    ``main`` has begun. Before that, while torch and the rest are imported, Ctrl-C ends the program
+    as Python does it, with one.
     """
     try:
         main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
-        return 1
+    except (InputError, OSError) as error:
+        tell(sentence(error))
+        return status(error)
+    except Told as told:
+        return told.status
+    except Stopped as stopped:
+        return 128 + stopped.number
     except KeyboardInterrupt:
         return 130
+    except RuntimeError as error:
+        if not lost_contact(error):
+            raise
+        tell("another process of this run has ended.")
+        return 1
     return 0

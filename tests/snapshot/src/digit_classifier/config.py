@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import Literal
 
 from .errors import InputError
 
@@ -12,7 +13,7 @@ class DataConfig:
     """How the images are split and fed."""
 
     batch_size: int = 64
-    """Images in one training step."""
+    """Images in one step of the optimizer, over all processes and micro-steps."""
 
     validation_share: float = 0.15
     """Share of all images that chooses the best epoch."""
@@ -72,6 +73,9 @@ class OptimizerConfig:
     warmup_share: float = 0.1
     """Share of all steps in which the learning rate rises; after them it falls as a cosine."""
 
+    clip_norm: float = 1.0
+    """Longest gradient, all weights together; a longer one is shortened to it. 0: no limit."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot train."""
         rate, decay = self.learning_rate, self.weight_decay
@@ -79,6 +83,8 @@ class OptimizerConfig:
         _require(0 <= decay < math.inf, "optimizer.weight_decay", decay, "a number from 0 on")
         share = self.warmup_share
         _require(0 <= share <= 1, "optimizer.warmup_share", share, "between 0 and 1")
+        clip = self.clip_norm
+        _require(0 <= clip < math.inf, "optimizer.clip_norm", clip, "a number from 0 on")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +103,24 @@ class TrainConfig:
     output: Path = Path("runs/digits")
     """Folder for checkpoints, metrics and plots."""
 
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """What several processes do: each has the whole model (ddp), or a share of it (fsdp)."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Type in which the model computes; weights, losses and evaluation stay float32."""
+
+    accumulation: int = 1
+    """Micro-steps that make one step of the optimizer: more of them need less memory."""
+
+    compile: bool = False
+    """Compile the training step: slow to start, faster afterwards; on a CPU it needs g++."""
+
+    activation_checkpointing: bool = False
+    """Compute parts of the model twice rather than keep what they computed: less memory."""
+
+    checkpoint_every: int = 0
+    """Steps between checkpoints; there is one after each epoch anyway, and 0 makes no others."""
+
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
@@ -104,7 +128,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        # An empty text, from a shell variable that is not set, is the folder that one is in.
+        _require(self.output != Path(), "output", "empty", "a folder of the run's own")
         _require_seed("seed", self.seed)
+        _require(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
+        steps = self.checkpoint_every
+        _require(steps >= 0, "checkpoint_every", steps, "at least 0")
 
 
 def _require_seed(name: str, seed: int) -> None:

@@ -56,9 +56,21 @@ def _convert(kind: Any, value: Any, source: str, name: str) -> Any:
         if not isinstance(value, Mapping):
             raise InputError(f"{source}: {name} must be a table of settings; it is {value!r}.")
         return _build(kind, value, source, section=f"{name}.")
+    if typing.get_origin(kind) is typing.Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise InputError(f"{source}: {name} must be {' or '.join(choices)}; it is {value!r}.")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise InputError(f"{source}: {name} must be true or false; it is {value!r}.")
+        return value
     accepted = {int: (int,), float: (int, float), str: (str,), Path: (str,)}[kind]
     # A bool is an int to Python, but `epochs = true` is a slip.
     if not isinstance(value, accepted) or isinstance(value, bool):
         called = {int: "a whole number", float: "a number"}.get(kind, "a text")
         raise InputError(f"{source}: {name} must be {called}; it is {value!r}.")
-    return kind(value)
+    try:
+        return kind(value)
+    except OverflowError:
+        raise InputError(f"{source}: {name} is too large.") from None

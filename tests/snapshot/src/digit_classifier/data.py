@@ -1,15 +1,18 @@
 """scikit-learn's handwritten digits: 1,797 real images of 8x8 pixels, nothing to download."""
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from .config import DataConfig
+from .distributed import Processes
+from .sampling import SharedBatches
 
 CLASSES = 10
 
@@ -50,15 +53,35 @@ def load_splits(config: DataConfig) -> DigitSplits:
     )
 
 
-def shuffled_batches(
+def training_batches(
     dataset: TensorDataset,
-    batch_size: int,
+    sampler: SharedBatches,
+    device: torch.device,
     generator: torch.Generator,
 ) -> DataLoader[tuple[Tensor, ...]]:
-    """Feed the images in a new order each time; the generator alone decides on the order."""
-    return DataLoader(dataset, batch_size=batch_size, shuffle=True, generator=generator)
+    """Feed the images in the sampler's order; workers are seeded by the generator."""
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        # A copy from pinned memory goes on while the GPU computes.
+        pin_memory=device.type == "cuda",
+        # A loader draws a number when it starts, for its workers: from torch's own generator, and
+        # dropout would be another in a run that was stopped in the middle of an epoch.
+        generator=generator,
+    )
 
 
-def ordered_batches(dataset: TensorDataset) -> DataLoader[tuple[Tensor, ...]]:
-    """Feed the images in their own order, for evaluation."""
-    return DataLoader(dataset, batch_size=256)
+def evaluation_batches(
+    dataset: TensorDataset,
+    processes: Processes,
+) -> DataLoader[tuple[Tensor, ...]]:
+    """Feed this process's share of the images, in their own order.
+
+    All shares are of one size, since a sharded model waits for every process in each batch: where
+    the images do not divide, the last shares are filled up with the first image.
+    """
+    count = len(dataset)
+    share = math.ceil(count / processes.world_size)
+    first = share * processes.rank
+    indices = [index if index < count else 0 for index in range(first, first + share)]
+    return DataLoader(Subset(dataset, indices), batch_size=256, generator=torch.Generator())

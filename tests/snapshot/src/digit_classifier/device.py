@@ -2,13 +2,27 @@
 
 import torch
 
+from .distributed import ALONE, Processes
 from .errors import InputError
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of this name; ``auto`` takes CUDA, else MPS, else the CPU."""
+def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
+    """Return the device of this name; ``auto`` takes CUDA, else MPS, else the CPU.
+
+    Each of several processes on a machine takes the GPU of its local rank.
+    """
     if name == "auto":
-        return torch.device(_best_available())
+        name = _best_available(processes)
+    elif processes.world_size > 1 and name not in ("cpu", "cuda"):
+        raise InputError(f"Several processes cannot share device {name!r}: take auto, cuda or cpu.")
+    if name == "cuda" and processes.grouped:
+        name = f"cuda:{processes.local_rank}"
+    gpus = torch.cuda.device_count()
+    if name.startswith("cuda") and processes.local_rank >= max(gpus, 1):
+        raise InputError(
+            f"There are {gpus} GPUs for the processes of this machine: start no more than that, or "
+            f"take --device cpu."
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -20,12 +34,15 @@ def choose_device(name: str) -> torch.device:
         # The first sentence; a long text about torch's build may follow.
         reason = str(error).strip().splitlines()[0].partition(". ")[0]
         raise InputError(f"Cannot use device {name!r} ({reason}); auto always works.") from error
+    if device.type == "cuda":
+        # NCCL and torch's own defaults take the current device.
+        torch.cuda.set_device(device)
     return device
 
 
-def _best_available() -> str:
+def _best_available(processes: Processes) -> str:
     if torch.cuda.is_available():
         return "cuda"
-    if torch.backends.mps.is_available():
+    if torch.backends.mps.is_available() and processes.world_size == 1:
         return "mps"
     return "cpu"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from .checkpoint import load_checkpoint, same_model_expected
+from .checkpoint import Weights, load_state, same_model_expected
 from .classifier import build_classifier
 from .command import run_command
 from .data import load_splits
@@ -22,7 +22,7 @@ class EvaluateCommand:
     """The command line of evaluation."""
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """A checkpoint of training, such as runs/digits/best.pt."""
+    """The weights of a run, such as runs/digits/best.pt."""
 
     device: str = "auto"
     """Where to compute: cpu, cuda, cuda:1, mps; auto takes the best that is there."""
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str]) -> None:
         description="Evaluate a checkpoint on the test images of its run.",
         args=arguments,
     )
-    checkpoint = load_checkpoint(command.checkpoint)
+    weights = load_state(Weights, command.checkpoint)
     device = choose_device(command.device)
-    model = build_classifier(checkpoint.config.model).to(device)
+    model = build_classifier(weights.config.model).to(device)
     with same_model_expected(command.checkpoint):
-        model.load_state_dict(checkpoint.model)
-    evaluation = evaluate(model, load_splits(checkpoint.config.data).test, device)
+        model.load_state_dict(weights.model)
+    evaluation = evaluate(model, load_splits(weights.config.data).test, device)
 
-    print(f"{command.checkpoint}, after epoch {checkpoint.epoch}")
+    print(f"{command.checkpoint}, after epoch {weights.epoch}")
     print(f"test accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4f}\n")
     print(evaluation.report())
     print("confusion matrix, a row for each true digit, a column for each predicted one:")

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from .data import CLASSES, ordered_batches
+from .data import CLASSES, evaluation_batches
+from .distributed import ALONE, Processes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,19 +45,31 @@ class Evaluation:
         return table
 
 
-@torch.inference_mode()
-def evaluate(model: nn.Module, dataset: TensorDataset, device: torch.device) -> Evaluation:
-    """Run the model in evaluation mode over all images; its mode is put back afterwards."""
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    dataset: TensorDataset,
+    device: torch.device,
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Run the model in evaluation mode over all images; its mode is put back afterwards.
+
+    Several processes share the images, and each returns the result on all of them.
+    """
     was_training = model.training
     model.eval()
     try:
         logits, labels = [], []
-        for images, targets in ordered_batches(dataset):
+        for images, targets in evaluation_batches(dataset, processes):
             logits.append(model(images.to(device)).cpu())
             labels.append(targets)
     finally:
         model.train(was_training)
-    all_logits, all_labels = torch.cat(logits), torch.cat(labels)
+    shares = processes.gather((torch.cat(logits), torch.cat(labels)))
+    # What filled up the last shares is dropped.
+    all_logits, all_labels = (
+        torch.cat(parts)[: len(dataset)] for parts in zip(*shares, strict=True)
+    )
     return Evaluation(
         loss=functional.cross_entropy(all_logits, all_labels).item(),
         labels=all_labels,

@@ -9,7 +9,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from .errors import InputError
 from .files import write_atomically
-from .interrupts import interrupts_held
 
 Record = dict[str, Any]
 
@@ -28,8 +27,7 @@ class MetricsLog:
         lines = "".join(_to_line(record) for record in kept)
         write_atomically(path, lambda file: file.write(lines.encode()))
         self._file = path.open("a", encoding="utf-8")
-        with interrupts_held():
-            self._board = SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
+        self._board = SummaryWriter(folder / "tensorboard", purge_step=epochs_done + 1)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -42,19 +40,21 @@ class MetricsLog:
         traceback: TracebackType | None,
     ) -> None:
         """Close both files."""
-        with interrupts_held():
-            self._board.close()
-            self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close both files."""
+        self._board.close()
+        self._file.close()
 
     def log(self, record: Record) -> None:
         """Write the figures of one epoch, which ``record["epoch"]`` tells, to disk at once."""
-        with interrupts_held():
-            self._file.write(_to_line(record))
-            self._file.flush()
-            for name, value in record.items():
-                if name != "epoch":
-                    self._board.add_scalar(name, value, record["epoch"])
-            self._board.flush()
+        self._file.write(_to_line(record))
+        self._file.flush()
+        for name, value in record.items():
+            if name != "epoch":
+                self._board.add_scalar(name, value, record["epoch"])
+        self._board.flush()
 
 
 def read_metrics(path: Path) -> list[Record]:

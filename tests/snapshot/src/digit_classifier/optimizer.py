@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -65,12 +65,17 @@ def build_schedule(optimizer: AdamW, config: OptimizerConfig, total_steps: int) 
     return LambdaLR(optimizer, factor)
 
 
+def rates_at(schedule: LambdaLR, step: int) -> list[float | Tensor]:
+    """Return each group's learning rate in a step of the course."""
+    pairs = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    return [rate * factor(step) for rate, factor in pairs]
+
+
 def restore_schedule(schedule: LambdaLR, state: dict[str, Any]) -> None:
     """Take up a course where it stood; where the run is longer now, at the rate of the new one."""
     schedule.load_state_dict(state)
     # The optimizer's state brought back the rate of the old course, which is zero at its end.
-    factors = (factor(schedule.last_epoch) for factor in schedule.lr_lambdas)
-    rates = [rate * factor for rate, factor in zip(schedule.base_lrs, factors, strict=True)]
+    rates = rates_at(schedule, schedule.last_epoch)
     for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
     schedule._last_lr = rates

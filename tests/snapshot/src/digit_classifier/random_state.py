@@ -7,6 +7,11 @@ import numpy as np
 import torch
 
 
+def derived_seed(*numbers: int) -> int:
+    """Mix numbers into one seed of 32 bits; seeds of different numbers have nothing in common."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, numpy and torch, on all devices."""
     random.seed(seed)
@@ -14,8 +19,8 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def random_state() -> dict[str, Any]:
-    """Return where all generators stand, as tensors and plain values."""
+def random_state(device: torch.device) -> dict[str, Any]:
+    """Return where this process's generators stand, as tensors and plain values."""
     algorithm, keys, *position = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
         "python": random.getstate(),
@@ -23,21 +28,20 @@ def random_state() -> dict[str, Any]:
         "numpy": [algorithm, torch.from_numpy(np.asarray(keys).astype(np.int64)), *position],
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    if torch.backends.mps.is_available():
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
         state["mps"] = torch.mps.get_rng_state()
     return state
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
-    """Put all generators back to where they stood."""
+def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Put all generators back to where they stood; those of a device only if it is of its sort."""
     random.setstate(state["python"])
     algorithm, keys, *position = state["numpy"]
     np.random.set_state((algorithm, keys.numpy().astype(np.uint32), *position))
     torch.set_rng_state(state["torch"])
-    # On a machine with other devices than before, those that both have go on as they were.
-    for index, cuda in enumerate(state.get("cuda", [])[: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(cuda, index)
-    if "mps" in state and torch.backends.mps.is_available():
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+    if "mps" in state and device.type == "mps":
         torch.mps.set_rng_state(state["mps"])

@@ -1,37 +1,14 @@
 """Checks of wrappers for many processes, in a group of one."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-from torch import distributed, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .case import Case
 from .checks import SOUND, Findings, check, unexpected
 from .findings import NotApplicable, finding
 from .gradients import backpropagate
+from .group import meeting_place, process_group, require_gloo
 from .structure import difference
-
-
-@contextmanager
-def process_group() -> Iterator[None]:
-    """A group of this process alone, over a file, gone afterwards."""
-    if not distributed.is_available() or not distributed.is_gloo_available():
-        raise NotApplicable("torch is built without torch.distributed")
-    if distributed.is_initialized():
-        raise NotApplicable("a process group exists already")
-    with tempfile.TemporaryDirectory() as folder:
-        address = Path(folder, "store").as_uri()
-        try:
-            distributed.init_process_group("gloo", address, rank=0, world_size=1)
-        except RuntimeError as error:
-            raise NotApplicable(f"gloo does not start here: {error}") from None
-        try:
-            yield
-        finally:
-            distributed.destroy_process_group()
 
 
 def require_learning(module: nn.Module) -> None:
@@ -45,7 +22,8 @@ def data_parallel(case: Case) -> Findings:
     """Under DistributedDataParallel two steps give the same outputs and gradients as without."""
     plain, module = case.build(), case.build()
     require_learning(module)
-    with process_group():
+    require_gloo()
+    with meeting_place() as address, process_group(address):
         wrapped = DistributedDataParallel(module)
         try:
             for _ in range(2):
@@ -60,7 +38,8 @@ def data_parallel(case: Case) -> Findings:
             else:
                 yield unexpected("data_parallel", error)
             return
-        del wrapped
+        finally:
+            del wrapped
     if text := difference(actual, expected):
         yield finding("data_parallel", "forward", f"another output under DDP: {text}")
     theirs = dict(plain.named_parameters())
@@ -80,7 +59,8 @@ def sharding(case: Case) -> Findings:
     if scalars:
         return
     require_learning(module)
-    with process_group():
+    require_gloo()
+    with meeting_place() as address, process_group(address):
         # Imported here: most runs of a single check never need it.
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard

@@ -18,6 +18,7 @@ from . import (
     outputs,
     parallel,
     precision,
+    processes,
     registration,
     representation,
     side_effects,
@@ -47,6 +48,7 @@ FAMILIES = (
     parallel,
     cuda,
     compilers,
+    processes,
 )
 OPEN = "waits for test_forward (not written yet)"
 _CASE = pytest.StashKey[Case]()

@@ -3,7 +3,7 @@
 import typing
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.utils import module_tracker
 
 
@@ -14,6 +14,11 @@ class InputNorm(nn.Module):
     training and the running ones in evaluation. The running statistics of the first batches are
     their plain average and become an exponential one when ``1 / step_count`` falls below
     ``momentum``, so that they are of use from the first step on.
+
+    Under ``torch.distributed`` each process normalises by its own share of the batch, as
+    ``nn.BatchNorm2d`` does, but the running statistics are those of the whole batch, the same in
+    all processes. For that the processes wait for each other once a call: in training, all of them
+    must call the layer equally often, those with an empty share too.
 
     Args:
         num_channels: size of the channel dimension
@@ -32,7 +37,8 @@ class InputNorm(nn.Module):
         bias: ``(num_channels,)``, starts at zero
         running_mean: buffer ``(num_channels,)``, starts at zero
         running_var: buffer ``(num_channels,)``, the biased variance, starts at one
-        step_count: buffer ``()``, batches seen in training; empty ones do not count
+        step_count: buffer ``()``, batches seen in training; empty ones do not count, and the shares
+            of several processes are one
 
     Examples:
         >>> layer = InputNorm(3)
@@ -89,11 +95,12 @@ class InputNorm(nn.Module):
         shape[self.channel_dim] = self.num_channels
         # Half-precision sums lose too much: statistics are taken in float32 or better.
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        mean, var = self.running_mean, self.running_var
-        if self.training and x.numel() > 0:
-            others = [dim for dim, size in enumerate(shape) if dim != self.channel_dim % x.ndim]
-            var, mean = torch.var_mean(wide, dim=others, correction=0)
-            self._track(mean, var)
+        mean, var = self.running_mean.to(wide.dtype), self.running_var.to(wide.dtype)
+        if self.training:
+            if x.numel() > 0:
+                others = [dim for dim in range(x.ndim) if dim != self.channel_dim % x.ndim]
+                var, mean = torch.var_mean(wide, dim=others, correction=0)
+            self._track(mean, var, x.numel() // self.num_channels)
         inverse = torch.rsqrt(var + self.eps)
         centred = wide - mean.view(shape)
         y = centred * (inverse * self.weight).view(shape) + self.bias.view(shape)
@@ -107,13 +114,28 @@ class InputNorm(nn.Module):
         )
 
     @torch.no_grad()
-    def _track(self, mean: Tensor, var: Tensor) -> None:
-        """Move the running statistics towards those of this batch."""
+    def _track(self, mean: Tensor, var: Tensor, count: int) -> None:
+        """Move the running statistics towards those of this batch, of ``count`` values each."""
         # Activation checkpointing runs forward a second time, inside backward: that is the same
         # batch again and must not count twice. A compiled graph runs its updates once anyway.
         if not torch.compiler.is_compiling() and module_tracker.ModuleTracker().is_bw:
             return
-        self.step_count.add_(1)
-        share = (1 / self.step_count).clamp(min=self.momentum).to(self.running_mean.dtype)
-        self.running_mean.lerp_(mean.to(share.dtype), share)
-        self.running_var.lerp_(var.to(share.dtype), share)
+        total = mean.new_full((1,), count)
+        if distributed.is_available() and distributed.is_initialized():
+            # A row for each process, filled by that process alone: their sum gathers them.
+            shares = mean.new_zeros(distributed.get_world_size(), 1 + 2 * self.num_channels)
+            shares[distributed.get_rank()] = torch.cat((total, mean, var))
+            distributed.all_reduce(shares)
+            counts, means, variances = shares.split((1, self.num_channels, self.num_channels), 1)
+            total = counts.sum(dim=0)
+            weights = counts / total.clamp(min=1)
+            mean = (weights * means).sum(dim=0)
+            # The law of total variance; squares of the values would cancel where the mean is large.
+            var = (weights * (variances + (means - mean).square())).sum(dim=0)
+        # Zero where the batch is empty, decided on the device: the host must not wait for it.
+        seen = total.sign().squeeze(0)
+        self.step_count.add_(seen.to(self.step_count.dtype))
+        newest = seen * (1 / self.step_count.clamp(min=1)).clamp(min=self.momentum)
+        newest = newest.to(self.running_mean.dtype)
+        self.running_mean.lerp_(mean.to(newest.dtype), newest)
+        self.running_var.lerp_(var.to(newest.dtype), newest)

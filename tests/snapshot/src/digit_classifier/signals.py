@@ -1,0 +1,91 @@
+"""Signals that ask a run to stop: Ctrl-C, a scheduler's SIGTERM, a terminal that goes away."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from .console import let_go_of_the_terminal, notify
+from .distributed import Processes
+
+# Windows has no SIGHUP.
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Stopped(BaseException):
+    """The run was stopped by a signal; like KeyboardInterrupt, no handler of errors is for it.
+
+    Args:
+        number: the signal's number
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
+
+
+class StopSignals:
+    """Take the signals while the ``with`` block runs; they then do what suits the moment.
+
+    As it comes, a signal raises ``Stopped`` at once. While they are ``held``, it is noted for
+    ``agreed``, and nothing is interrupted: in the middle of ``torch.save`` that would come out as
+    an error about an unfinished file, and TensorBoard's writer, which waits for a thread, would
+    hang. The first signal counts. torchrun sends each again to its workers, which have got it from
+    the terminal already: repeats are ignored.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._holding = False
+        self._usual: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Put the handlers in place; outside the main thread no signal comes, and none is taken."""
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for name in NAMES:
+            number = getattr(signal, name, None)
+            # Somebody who starts a program by nohup wants it to outlive the terminal.
+            if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
+                continue
+            self._usual[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Put the usual handlers back."""
+        for number, handler in self._usual.items():
+            signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Note signals while the block runs; one that nobody asked for raises ``Stopped`` then."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+        if self.number:
+            raise Stopped(self.number)
+
+    def agreed(self, processes: Processes) -> int:
+        """Return the number of a signal that any process got, the same for all, or 0."""
+        return processes.highest(self.number)
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if self.number:
+            return
+        self.number = number
+        if signal.Signals(number).name == "SIGHUP":
+            let_go_of_the_terminal()
+        if not self._holding:
+            raise Stopped(number)
+        if os.environ.get("RANK", "0") == "0":
+            notify(f"{signal.Signals(number).name}: stopping after this step.")

@@ -1,0 +1,268 @@
+"""A slow check on two processes, which share a batch as in distributed training."""
+
+import dataclasses
+import pickle
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from . import workers
+from .case import Case, Contract
+from .checks import SOUND, Findings, check, outcome_of, unexpected
+from .findings import Finding, NotApplicable, finding
+from .gradients import backpropagate, objective
+from .group import meeting_place, process_group, require_gloo
+from .isolation import isolated
+from .structure import convert, difference, tensors
+from .walk import join, submodules
+
+NAME = "two_processes"
+# Samples of each process: as many as batch statistics need, and not equally many.
+SHARES = (3, 2)
+EMPTY_SHARE = (5, 0)
+# What gloo says in a process that waits for another one in vain.
+_DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
+
+Tensors = dict[str, Tensor]
+Part = Callable[[Case, int, str], Findings]
+
+
+@check(after=(*SOUND, "gradients", "data_parallel"), slow=True)
+def two_processes(case: Case) -> Findings:
+    """Two processes that share a batch get the gradients and the statistics of a single one."""
+    require_gloo()
+    case.require_batch(of_output=False)
+    module = case.build()
+    if not learns(module) and not own_buffers(module):
+        raise NotApplicable("nothing in it learns or counts")
+    try:
+        contract = pickle.dumps(case.contract)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise NotApplicable(f"another process cannot import it: {error}") from None
+    found = [*together(train, contract)]
+    if not found and outcome_of(case, "empty_batch") is None:
+        found = [*together(call_with_an_empty_share, contract)]
+    yield from found
+
+
+def together(part: Part, contract: bytes) -> Findings:
+    """Let the processes do this; what they find."""
+    pair = workers.started()
+    with meeting_place() as address:
+        try:
+            answers = pair.run(take_part, part, contract, address)
+        except workers.WorkerLost as error:
+            problem = f"{error} when the module is trained on {workers.COUNT} processes"
+            yield finding(NAME, "forward", problem)
+            return
+    if any(answer != Answer() for answer in answers):
+        # One may have come further than the other, and would wait for it in the next check.
+        pair.stop()
+    yield from heard(answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one process has to say."""
+
+    found: tuple[Finding, ...] = ()
+    left_out: str = ""
+    # How near to the cause: an error, then the other process deserted by it, then wrong values.
+    distance: int = 2
+
+
+def heard(answers: list[Answer]) -> Findings:
+    """The findings that are nearest to the cause."""
+    complaints = [answer for answer in answers if answer.found]
+    for answer in answers:
+        if answer.left_out and not complaints:
+            raise NotApplicable(answer.left_out)
+    nearest = min((answer.distance for answer in complaints), default=0)
+    for answer in complaints:
+        if answer.distance == nearest:
+            yield from answer.found
+
+
+def take_part(rank: int, part: Part, contract: bytes, address: str) -> Answer:
+    """Do one of the processes' part; everything that it raises is an answer."""
+    try:
+        stated: Contract = pickle.loads(contract)
+    except Exception as error:
+        return Answer(left_out=f"another process cannot import it: {error}")
+    try:
+        with isolated():
+            return Answer(tuple(part(Case(stated), rank, address)))
+    except NotApplicable as reason:
+        return Answer(left_out=str(reason))
+    except Exception as error:
+        return complaint(error)
+
+
+def complaint(error: Exception) -> Answer:
+    """An answer about what a module raised in one of two processes."""
+    text = str(error).lower()
+    if "finished reduction" in text:
+        problem = "a parameter gets no gradient in one of two processes, and DDP waits for it"
+        return Answer((finding(NAME, "forward", problem, "NN112"),), distance=0)
+    if any(sign in text for sign in _DESERTED):
+        problem = "a process waits for the other one, which does not take part"
+        advice = (
+            "Let all processes exchange equally often: with an empty share of the batch too, and "
+            "whatever is in it."
+        )
+        one = finding(NAME, unexpected(NAME, error).path, problem, advice=advice)
+        return Answer((one,), distance=1)
+    one = unexpected(NAME, error, f"on {len(SHARES)} processes raises ")
+    return Answer((one,), distance=0)
+
+
+def train(case: Case, rank: int, address: str) -> Findings:
+    """Take two steps with DDP; compare what the first one made with a process alone."""
+    alone = Alone(case)
+    gradients = (alone.gradients_of_shares(), alone.gradients_of_whole())
+    expected = alone.buffers()
+    inputs = alone.share(SHARES, rank)
+    with process_group(address, rank=rank, size=len(SHARES)):
+        module = case.build()
+        trained = DistributedDataParallel(module) if learns(module) else module
+        step(case, trained, inputs, rank)
+        actual, buffers = gradients_of(module), own_buffers(module)
+        # Only the next step shows that one parameter still waits for a gradient.
+        step(case, trained, inputs, rank)
+        everywhere: list[Tensors] = [{} for _ in SHARES]
+        distributed.all_gather_object(everywhere, buffers)
+        distributed.barrier()
+        del trained
+    for name, gradient in actual.items():
+        none = torch.zeros_like(gradient)
+        texts = [difference([gradient], [way.get(name, none)]) for way in gradients]
+        if all(texts):
+            problem = f"has another gradient than in a single process: {texts[0]}"
+            advice = "Let nothing in `forward` depend on the number of processes."
+            yield finding(NAME, name, problem, advice=advice)
+    apart = [name for name in buffers if not same(*(each[name] for each in everywhere))]
+    for name in apart:
+        advice = (
+            "Reduce in training what changes it (`torch.distributed.all_reduce`), or opt out and "
+            "say in the docstring that it is of one process alone."
+        )
+        yield finding(NAME, name, "differs between the processes", advice=advice)
+    if not apart:
+        yield from other_buffers(buffers, expected)
+
+
+def step(case: Case, module: nn.Module, inputs: tuple[object, ...], rank: int) -> None:
+    """Forward, and backward where something learns."""
+    output = case.call(module, inputs, rank)
+    if learns(module):
+        backpropagate(output)
+
+
+def call_with_an_empty_share(case: Case, rank: int, address: str) -> Findings:
+    """Call the module where one process has the whole batch and the other one nothing."""
+    alone = Alone(case)
+    expected = alone.buffers()
+    with process_group(address, rank=rank, size=len(SHARES)), torch.no_grad():
+        module = case.build()
+        case.call(module, alone.share(EMPTY_SHARE, rank))
+    yield from other_buffers(own_buffers(module), expected, " where one has an empty share")
+
+
+def other_buffers(actual: Tensors, expected: Tensors, where: str = "") -> Findings:
+    """The buffers that are not those of a process with the whole batch."""
+    for name, value in expected.items():
+        if text := difference([actual[name]], [value]):
+            problem = f"is not what one process makes of the whole batch{where}: {text}"
+            advice = "Sum counts over the processes, and weigh averages by their numbers of values."
+            yield finding(NAME, name, problem, advice=advice)
+
+
+class Alone:
+    """What a process on its own makes of the batch that the processes share."""
+
+    def __init__(self, case: Case) -> None:
+        """Take the batch of all."""
+        self.case = case
+        self.batch = case.inputs(sum(SHARES))
+
+    def share(self, sizes: tuple[int, ...], rank: int) -> tuple[object, ...]:
+        """The part of the batch that a process takes."""
+        return narrowed(self.batch, self.case.input_axes(), sum(sizes[:rank]), sizes[rank])
+
+    def buffers(self) -> Tensors:
+        """The module's own buffers after one call, but for those that depend on chance."""
+        made = []
+        for seed in (0, 1):
+            module = self.case.build()
+            with torch.no_grad():
+                self.case.call(module, self.batch, seed)
+            made.append(own_buffers(module))
+        return {name: value for name, value in made[0].items() if same(value, made[1][name])}
+
+    def gradients_of_shares(self) -> Tensors:
+        """The mean gradients of the shares, each taken by a module of its own."""
+        found = []
+        for rank in range(len(SHARES)):
+            module = self.case.build()
+            step(self.case, module, self.share(SHARES, rank), rank)
+            found.append(gradients_of(module))
+        # A share that reaches a parameter with no gradient counts as zero.
+        return {
+            name: torch.stack([each[name] for each in found if name in each]).sum(0) / len(SHARES)
+            for name in dict.fromkeys(name for each in found for name in each)
+        }
+
+    def gradients_of_whole(self) -> Tensors:
+        """Those of the whole batch: right where processes exchange what they normalise by."""
+        module = self.case.build()
+        output, axes = self.case.call(module, self.batch), self.case.output_axes()
+        # In training a module may return more than was stated, whose batch is not known.
+        if learns(module) and len([*tensors(output)]) == len(axes):
+            parts = [
+                objective(narrowed(output, axes, sum(SHARES[:rank]), size))
+                for rank, size in enumerate(SHARES)
+            ]
+            torch.autograd.backward([sum(parts[1:], parts[0]) / len(SHARES)])
+        return gradients_of(module)
+
+
+def learns(module: nn.Module) -> bool:
+    """Whether it has anything for DDP to synchronise."""
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+def own_buffers(module: nn.Module) -> Tensors:
+    """Copies of all buffers but those of torch's norms, which torch documents as local."""
+    return {
+        join(path, name): buffer.detach().clone()
+        for path, part in submodules(module)
+        if not isinstance(part, nn.modules.batchnorm._NormBase)
+        for name, buffer in part.named_buffers(recurse=False)
+    }
+
+
+def gradients_of(module: nn.Module) -> Tensors:
+    """Copies of the gradients that there are."""
+    return {
+        name: parameter.grad.detach().clone()
+        for name, parameter in module.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def narrowed(tree: object, axes: list[int | None], start: int, size: int) -> tuple[object, ...]:
+    """The samples from ``start`` on; what has no batch dimension stays whole."""
+    remaining = iter(axes)
+
+    def narrow(tensor: Tensor) -> Tensor:
+        axis = next(remaining)
+        return tensor if axis is None else tensor.narrow(axis, start, size)
+
+    return convert(tree, narrow)
+
+
+def same(left: Tensor, right: Tensor) -> bool:
+    """Whether two buffers agree, as far as rounding lets them."""
+    return not difference([left], [right])
