@@ -27,7 +27,7 @@ def start_and_kill(world_size: int, folder: Path, chance: random.Random) -> None
             time.sleep(chance.uniform(0, 4))
         else:
             running.wait_for_step(process, folder, max(done, default=0) + chance.randint(1, 8))
-            time.sleep(chance.uniform(0, 0.04))
+            time.sleep(chance.uniform(0, 0.04))  # the moment of the kill, not a wait for it
         running.kill(process)
 
 

@@ -138,6 +138,14 @@ def the_readme_says_what_was_typed(rendered: Rendered) -> None:
     assert answers["author_name"] in readme
 
 
+def the_runs_of_the_readme_do_not_collide(rendered: Rendered) -> None:
+    """Who types its commands from top to bottom never names a folder that holds a run."""
+    begun = r"(?:--output runs/|train-tmux start |train\.sbatch )(\w+)"
+    names = re.findall(begun, rendered.text("README.md"))
+    assert len(names) >= 5
+    assert len(names) == len(set(names)), names
+
+
 def the_licence_is_the_chosen_one(rendered: Rendered) -> None:
     answers = rendered.answers
     text, chosen = rendered.text("LICENSE"), answers["license"]
@@ -253,6 +261,7 @@ def test_a_repository_is_what_the_answers_say(
     the_answers_are_recorded_as_typed(rendered)
     the_metadata_says_what_was_typed(rendered)
     the_readme_says_what_was_typed(rendered)
+    the_runs_of_the_readme_do_not_collide(rendered)
     the_licence_is_the_chosen_one(rendered)
     the_workflow_is_that_of_the_chosen_service(rendered)
     the_files_are_those_of_the_chosen_parts(rendered)

@@ -282,7 +282,7 @@ def test_a_killed_run_is_done_again_from_its_last_checkpoint(
     for step in (9, 30):
         with started(command(world_size, *arguments)) as process:
             wait_for_step(process, folder, step)
-            time.sleep(chance.uniform(0, 0.05))
+            time.sleep(chance.uniform(0, 0.05))  # the moment of the kill, not a wait for it
             kill(process)
         arguments = ("--resume", folder)
 
