@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,21 @@ class Run(Protocol):
     def __call__(
         self, *arguments: str | Path, cwd: Path | None = None, code: int = 0
     ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heard_signals() -> Iterator[None]:
+    """Let signals end what the tests start: in a background job it would inherit not to hear."""
+    usual = {
+        number: signal.signal(number, handler)
+        for number, handler in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGHUP, signal.SIG_DFL),
+        )
+    }
+    yield
+    for number, handler in usual.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

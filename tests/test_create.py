@@ -140,6 +140,10 @@ def test_the_folder_one_stands_in_is_refused(place: Path, monkeypatch: pytest.Mo
         ({"license": "GPL"}, "answer-invalid", "license"),
         ({"packge": "digits"}, "answer-unknown", "Did you mean 'package'"),
         ({"description": "a\x00b"}, "answer-invalid", "description"),
+        ({"slurm": "maybe"}, "answer-invalid", "Write yes or no"),
+        ({"docker": ""}, "answer-invalid", "'docker'"),
+        ({"docker": "no", "ssh_server": "2"}, "answer-invalid", "'ssh_server'"),
+        ({"base_image": "UPPER/x"}, "answer-invalid", "'base_image'"),
     ],
 )
 def test_a_refused_answer_is_named_and_nothing_is_written(
@@ -149,6 +153,11 @@ def test_a_refused_answer_is_named_and_nothing_is_written(
         create_project(place / "digits", answers)
     assert refused.value.code == code
     assert entries(place) == []
+
+
+@pytest.mark.parametrize(("said", "meant"), [("YES", True), ("n", False), ("1", True)])
+def test_yes_and_no_are_taken_as_people_write_them(place: Path, said: str, meant: bool) -> None:
+    assert create_project(place / "digits", {"slurm": said}).answers["slurm"] is meant
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ class Stopped(BaseException):
 def raise_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP raise `Stopped` in this process from now on."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        # nohup, and a shell that starts a job in the background, want some of them not to be heard.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     sys.unraisablehook = _raise_again
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(\w+)': (.+)")
 
+# All else that Copier is given for yes or no, a misspelt no included, counts as a yes.
+_YES_AND_NO = {"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"}
+
 
 def render_repository(
     source: str,
@@ -88,6 +91,9 @@ def render_repository(
             f"The template asks no question '{unknown[0]}'.",
             f"{closest(unknown[0], questions)}It asks: {', '.join(questions)}.",
         )
+    for key, answer in answers.items():
+        if _is_yes_or_no(questions[key]) and str(answer).strip().lower() not in _YES_AND_NO:
+            raise AnswerRefused(key, "Write yes or no.")
 
 
 def render_module_by_copier(project: Project, module: ModuleSpec) -> Rendered:
@@ -128,6 +134,11 @@ def render_module_by_copier(project: Project, module: ModuleSpec) -> Rendered:
         except UnicodeDecodeError as error:
             raise _unsupported(project, path, "a file that is not UTF-8 text") from error
     return rendered
+
+
+def _is_yes_or_no(question: Any) -> bool:
+    details = question if isinstance(question, dict) else {"default": question}
+    return (details.get("type") or type(details.get("default")).__name__) == "bool"
 
 
 class _File(NamedTuple):

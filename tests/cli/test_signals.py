@@ -51,3 +51,21 @@ def test_a_signal_is_told_wherever_it_strikes(place: str, strike: str) -> None:
         check=False,
     )
     assert (result.stdout, result.stderr, result.returncode) == ("15\n", "", 5), place
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_that_the_caller_ignores_is_ignored(name: str) -> None:
+    """As nohup wants it of SIGHUP, and a script's background job of SIGINT."""
+    code = f"""
+import signal
+from scaffolder.cli.signals import raise_signals
+
+signal.signal(signal.{name}, signal.SIG_IGN)
+raise_signals()
+signal.raise_signal(signal.{name})
+print("went on")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.stdout, result.stderr, result.returncode) == ("went on\n", "", 0)

@@ -14,11 +14,12 @@ def _seed() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _hang_up() -> Iterator[None]:
-    """Let SIGHUP end what the tests start: under nohup, all of it would inherit not to hear it."""
-    if not hasattr(signal, "SIGHUP"):
-        yield
-        return
-    usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def _heard_signals() -> Iterator[None]:
+    """Let signals end what the tests start: in a background job it would inherit not to hear."""
+    usual = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    # Windows has no SIGHUP.
+    if hasattr(signal, "SIGHUP"):
+        usual[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, usual)
+    for number, handler in usual.items():
+        signal.signal(number, handler)
