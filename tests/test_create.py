@@ -144,6 +144,9 @@ def test_the_folder_one_stands_in_is_refused(place: Path, monkeypatch: pytest.Mo
         ({"docker": ""}, "answer-invalid", "'docker'"),
         ({"docker": "no", "ssh_server": "2"}, "answer-invalid", "'ssh_server'"),
         ({"base_image": "UPPER/x"}, "answer-invalid", "'base_image'"),
+        ({"exports": "onnx"}, "answer-invalid", "'exports' .* Write a list"),
+        ({"exports": "[onnx, tflite]"}, "answer-invalid", "'exports' .*'tflite'"),
+        ({"exports": "[triton]"}, "answer-invalid", "triton needs onnx"),
     ],
 )
 def test_a_refused_answer_is_named_and_nothing_is_written(

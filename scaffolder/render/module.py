@@ -138,10 +138,14 @@ def _default_of_skipped(key: str, question: dict[str, Any], recorded: dict[str, 
 def _refuse_cast(key: str, question: dict[str, Any], value: Any) -> None:
     """Refuse an answer that Copier would change by casting it to its question's type."""
     wanted = question.get("type") or type(question.get("default")).__name__
-    found = type(value).__name__
-    as_it_is = wanted == found or (wanted in ("yaml", "json") and found != "str")
-    if question.get("multiselect") or not as_it_is:
+    several = question.get("multiselect")
+    if several and not isinstance(value, list):
         raise NeedsCopier(f"the answer to {key}")
+    for each in value if several else [value]:
+        found = type(each).__name__
+        as_it_is = wanted == found or (wanted in ("yaml", "json") and found != "str")
+        if not as_it_is:
+            raise NeedsCopier(f"the answer to {key}")
 
 
 class _Rendering:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(\w+)': (.+)")
 
+_NO_LIST = re.compile(r"Not a YAML list: (.+)")
+
 # All else that Copier is given for yes or no, a misspelt no included, counts as a yes.
 _YES_AND_NO = {"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"}
 
@@ -83,7 +85,7 @@ def render_repository(
         except (copier.errors.CopierAnswersInterrupt, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         except Exception as error:
-            raise _explained(error, source, version) from error
+            raise _explained(error, source, version, answers) from error
         questions = worker.template.questions_data
     if unknown := [key for key in answers if key not in questions]:
         raise BadInput(
@@ -169,11 +171,17 @@ def _unsupported(project: Project, path: PurePosixPath, what: str) -> BadInput:
     )
 
 
-def _explained(error: Exception, source: str, version: str | None) -> ScaffoldError:
+def _explained(
+    error: Exception, source: str, version: str | None, answers: dict[str, Any]
+) -> ScaffoldError:
     """Copier's error, as a sentence that says what was wrong and what to do."""
     reason = " ".join(str(error).split())
     if found := _REFUSED.match(reason):
         return AnswerRefused(*found.groups())
+    if found := _NO_LIST.match(reason):
+        # Of which question, Copier does not say.
+        key = next(key for key, answer in answers.items() if repr(answer) == found[1])
+        return AnswerRefused(key, "Write a list in brackets, such as [one, another], or [].")
     git_said = getattr(error, "stderr", None)  # of the git that Copier ran
     if isinstance(git_said, str):
         reason = GitFailed((), git_said).reason

@@ -39,7 +39,7 @@ def test_a_project_asks_its_questions_and_takes_typed_answers(tmp_path: Path) ->
     terminal.sendline("\x15Handwriting")  # Ctrl-U empties the suggested answer
     terminal.expect("Name of the Python package")
     terminal.sendline("")
-    for _ in range(10):
+    for _ in range(11):
         terminal.sendline("")
     shown, code = finish(terminal)
     assert code == 0, shown

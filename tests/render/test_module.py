@@ -394,6 +394,16 @@ def test_what_no_module_can_have_is_told(
         render_module_by_copier(project, GATE)
 
 
+def test_a_list_of_choices_is_seen_by_the_templates(template: SmallTemplate) -> None:
+    question = "parts: {type: str, multiselect: true, choices: [one, two]}\n"
+    template.write("copier.yml", SMALL_TEMPLATE["copier.yml"] + question)
+    text = "{% if 'two' in parts %}{{ module.name }} of {{ parts | length }}\n{% endif %}"
+    template.write("kinds/linear/module.jinja", text)
+    project = template.project(parts=["two", "one"])
+    assert by_jinja(project).new == as_posix({"digits/gate.py": "Gate of 2\n"})
+    assert by_jinja(project) == render_module_by_copier(project, GATE)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -406,6 +416,7 @@ def test_what_no_module_can_have_is_told(
         "_exclude: ['*.py']",
         "unrecorded: {type: str, default: x, when: false}",
         "package: {type: str, multiselect: true}",
+        "package: {type: int, multiselect: true}",
         "package: {type: int}",
         "list: !include other.yml",
     ],
