@@ -1,5 +1,6 @@
 """The suite itself: opt-outs, repeatable answers, and nothing left behind."""
 
+import logging
 import random
 
 import numpy
@@ -83,6 +84,8 @@ def settings() -> list[object]:
         torch.utils.deterministic.fill_uninitialized_memory,
         torch.is_autocast_enabled("cpu"),
         distributed.is_initialized(),
+        logging.root.manager.disable,
+        logging.getLogger("torch.__trace").disabled,
         torch.get_rng_state().tolist(),
         random.getstate(),
         numpy.random.get_state()[1].tolist(),

@@ -2,6 +2,7 @@
 
 from . import conversions as conversions
 from . import documented as documented
+from . import exporters as exporters
 from . import learning as learning
 from . import processes as processes
 from . import results as results

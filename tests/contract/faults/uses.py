@@ -99,12 +99,6 @@ class DecidesByValue(WithLinear):
         return y * 2 if y.sum() > 0 else y
 
 
-@fails("export", says="cannot be exported")
-class UnrollsTheBatch(WithLinear):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([self.linear(row) for row in x]) if x.shape[0] else self.linear(x)
-
-
 @fails("activation_checkpointing", says="is updated again when the forward is recomputed")
 class CountsFirst(WithLinear):
     def __init__(self) -> None:
