@@ -3,7 +3,8 @@
 import contextlib
 import copy
 import inspect
-from collections.abc import Iterator, Sized
+from collections import deque
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ def refuse_broken_contracts(model: nn.Module, example: Tensor) -> None:
         raise refusal(model, [found]) from error
     # What the model prints and warns of is not said once for each of these runs.
     with torch.no_grad(), quiet(), silence():
-        for run in (_forward, _batches, _meta_device, _repetition):
+        for run in (_forward, _repetition, _batches, _meta_device):
             _refuse(model, run(subject, example))
 
 
@@ -173,13 +174,19 @@ def _repetition(model: nn.Module, example: Tensor) -> Iterator[Breach]:
             yield Breach("", where, told, mend)
 
 
-def _kept(model: nn.Module) -> dict[tuple[str, str], tuple[int, object]]:
+def _kept(model: nn.Module) -> dict[tuple[str, str], tuple[int, int]]:
     """What the model holds, by path of the module and name: which object, and its content."""
-    kept: dict[tuple[str, str], tuple[int, object]] = {}
+    kept: dict[tuple[str, str], tuple[int, int]] = {}
     for path, module in model.named_modules():
         for name, buffer in module.named_buffers(recurse=False):
             kept[path, name] = (id(buffer), buffer._version)
         for name, value in plain_attributes(module):
-            content = len(value) if isinstance(value, Sized) else None
-            kept[path, name] = (id(value), content)
+            kept[path, name] = (id(value), _content(value))
     return kept
+
+
+def _content(value: object) -> int:
+    """What changes with the content of an object that stays the same."""
+    if isinstance(value, Tensor):
+        return value._version
+    return len(value) if isinstance(value, list | dict | set | deque) else 0

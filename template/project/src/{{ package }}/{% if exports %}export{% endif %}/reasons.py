@@ -151,7 +151,7 @@ def _batch_fixed(error: Exception, model: nn.Module, example: Tensor | None) -> 
 
 def _no_operator(name: str, model: nn.Module, example: Tensor | None) -> list[Breach]:
     lines = lines_of_operator(model, example, name) if example is not None else []
-    problem = f"the target has no counterpart of torch's `{name}`"
+    problem = f"the target has no counterpart of torch's `{name.lstrip('_')}`"
     mend = "Compute it from other operations, or export to another target."
     if not lines:
         return [Breach("", "", problem, mend)]

@@ -49,7 +49,8 @@ def lines_of_operator(model: nn.Module, example: Tensor, name: str) -> list[Line
         except Exception:
             # What stood in the way is told already; only its place stays unknown.
             return []
-    nodes = [node for node in program.graph.nodes if name in str(node.target)]
+    # What a composite operator consists of is called like it, with an underscore in front.
+    nodes = [node for node in program.graph.nodes if name.lstrip("_") in str(node.target)]
     stacks = [node.meta.get("stack_trace") or "" for node in nodes]
     lines = [_innermost(stack) for stack in stacks]
     return list(dict.fromkeys(line for line in lines if line))
