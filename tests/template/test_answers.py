@@ -29,6 +29,18 @@ NASTY = {
     ],
     "author_name": ['O\'Brien "Ada" \\ Söhne, GmbH & Co. <KG>', "王小明 {{ author_name }} 🎉"],
 }
+# The exports in the order of the question, and the file of each.
+TARGETS = {
+    "onnx": "onnx.py",
+    "torch-export": "torch_export.py",
+    "quantize": "quantize.py",
+    "prune": "prune.py",
+    "aoti": "aoti.py",
+    "torchscript": "torchscript.py",
+    "executorch": "executorch.py",
+    "torchserve": "torchserve.py",
+    "triton": "triton.py",
+}
 CHOICES: dict[str, list[Any]] = {
     "project_name": ["Stroke reader", *NASTY["project_name"]],
     "package": ["s", "a_package_of_thirty_characters", "trailing__underscores_"],
@@ -46,6 +58,14 @@ CHOICES: dict[str, list[Any]] = {
         {"docker": False},
     ],
     "slurm": [False, True],
+    "exports": [
+        ["onnx", "torch-export", "quantize", "prune"],
+        [],
+        ["prune"],
+        ["onnx", "torchscript", "triton"],
+        ["torch-export", "aoti", "executorch", "torchserve"],
+        list(TARGETS),
+    ],
 }
 # Any two values of two questions meet in at least one of these.
 PAIRED = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
@@ -221,6 +241,33 @@ def the_files_are_those_of_the_chosen_parts(rendered: Rendered) -> None:
         assert f"ARG BASE_IMAGE={rendered.answers['base_image']}\n" in texts["Dockerfile"]
 
 
+def the_exports_are_the_chosen_ones(rendered: Rendered) -> None:
+    chosen = rendered.answers["exports"]
+    package = f"src/{rendered.answers['package']}"
+    present = {path.name for path in rendered.files() if path.parent.name == "export"}
+    commands = re.findall(r"\.export ([\w-]+)", rendered.text("README.md"))
+    extras = tomllib.loads(rendered.text("pyproject.toml"))["project"]["optional-dependencies"]
+
+    assert (rendered.folder / package / "export").exists() is bool(chosen)
+    assert (rendered.folder / "tests" / "export").exists() is bool(chosen)
+    assert ("## Export" in rendered.text("README.md")) is bool(chosen)
+    assert set(commands) == set(chosen)
+    for target, file in TARGETS.items():
+        assert (file in present) is (target in chosen), target
+        assert (f"test_{file}" in present) is (target in chosen), target
+    for extra in ("onnx", "quantize", "executorch", "triton"):
+        assert (extra in extras) is (extra in chosen), extra
+    servers = {"torchserve": "TorchServe", "triton": "Triton"}
+    assert (rendered.folder / "serve").exists() is bool(servers.keys() & set(chosen))
+    for target, name in (servers | {"executorch": "ExecuTorch"}).items():
+        speaking = [
+            path
+            for path in rendered.files()
+            if path.name != ".copier-answers.yml" and name in path.read_text(encoding="utf-8")
+        ]
+        assert bool(speaking) is (target in chosen), speaking
+
+
 def what_is_turned_off_leaves_no_trace(rendered: Rendered) -> None:
     for path in rendered.folder.rglob("*"):
         assert path.is_file() or any(path.iterdir()), f"{path} is empty"
@@ -265,6 +312,7 @@ def test_a_repository_is_what_the_answers_say(
     the_licence_is_the_chosen_one(rendered)
     the_workflow_is_that_of_the_chosen_service(rendered)
     the_files_are_those_of_the_chosen_parts(rendered)
+    the_exports_are_the_chosen_ones(rendered)
     what_is_turned_off_leaves_no_trace(rendered)
     nothing_typed_reaches_the_code(rendered)
     lint_and_format_pass(rendered, program)
@@ -273,12 +321,13 @@ def test_a_repository_is_what_the_answers_say(
 @pytest.mark.slow
 @pytest.mark.parametrize("python_min", PYTHONS)
 def test_types_pass(python_min: str, render: Render, program: Program) -> None:
-    program(render(**next(row for row in ROWS if row["python_min"] == python_min)), "mypy")
+    answers = next(row for row in ROWS if row["python_min"] == python_min)
+    program(render(**answers | {"exports": list(TARGETS)}), "mypy")
 
 
 @pytest.mark.slow
 def test_the_repositorys_own_tests_pass(render: Render, program: Program) -> None:
     """All of them, the slow ones too, with every part that there is and the oddest of texts."""
-    parts = {"package": "s", "ssh_server": True, "slurm": True}
+    parts = {"package": "s", "ssh_server": True, "slurm": True, "exports": list(TARGETS)}
     texts = {name: values[0] for name, values in NASTY.items()}
     program(render(**parts, **texts), "pytest", "-q", "-p", "no:cacheprovider", "--durations=10")
