@@ -101,6 +101,12 @@ def test_a_release_records_version_changelog_template_and_tag(
     ).read_bytes()
 
 
+def test_what_takes_too_long_for_every_change_is_tested_before_a_release(checkout: Path) -> None:
+    write_template_test(checkout, 'assert __import__("os").environ["NNSCAFFOLD_RELEASE"] == "1"')
+    result = release(checkout, "90.0.0")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_the_next_release_keeps_the_history(checkout: Path) -> None:
     assert release(checkout, "90.0.0").returncode == 0
     first = read_header(checkout / "scaffolder" / "template.bundle").tags["v90.0.0"]

@@ -190,5 +190,5 @@ def test_the_mark_has_to_go_when_forward_is_written(run: Run) -> None:
 
 def test_slow_checks_can_be_left_out(run: Run) -> None:
     slow = {name for name, check in CHECKS.items() if check.slow}
-    assert slow == {"compilation", "export", "torchscript", "two_processes"}
+    assert slow == {"compilation", "export", "onnx", "torchscript", "two_processes"}
     assert not slow & {test for _, test in run.outcomes}
