@@ -54,8 +54,12 @@ def test_who_opts_out_of_export_need_not_opt_out_of_onnx() -> None:
     assert "torch.export" in left_out(GOOD["PackedSequence"], "onnx")
 
 
-def test_who_fails_export_fails_it_once() -> None:
-    assert left_out(fault("UnrollsTheBatch"), "onnx") == "waits for test_export (export)"
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("UnrollsTheBatch", "export"), ("BranchesByValue", "NN404")],
+)
+def test_who_fails_export_fails_it_once(name: str, label: str) -> None:
+    assert left_out(fault(name), "onnx") == f"waits for test_export ({label})"
 
 
 def test_onnxruntime_takes_no_complex_numbers() -> None:
@@ -85,6 +89,7 @@ def test_a_module_that_opts_out_of_a_single_sample_is_not_asked_for_one() -> Non
 @pytest.mark.parametrize(
     ("name", "check", "code"),
     [
+        ("UnrollsTheBatch", "export", "for row in x"),
         ("BranchesByValue", "export", "return y * 2 if y.sum() > 0 else y"),
         ("BesselFunction", "onnx", "torch.special.bessel_j0"),
         ("AttendsInThreeDimensions", "onnx", "F.scaled_dot_product_attention"),

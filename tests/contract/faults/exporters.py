@@ -8,7 +8,7 @@ from torch import Tensor
 from .entry import fails
 
 
-@fails("export", says="cannot be exported: forward is written out for one size of the batch")
+@fails("export", says="cannot be exported: this is written out for one size of the batch")
 class UnrollsTheBatch(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([self.linear(row) for row in x]) if x.shape[0] else self.linear(x)
@@ -16,7 +16,7 @@ class UnrollsTheBatch(WithLinear):
 
 @fails(
     "export",
-    says="cannot be exported: GuardOnDataDependentSymNode: what forward does",
+    says="cannot be exported: what is done here depends on the value of a tensor",
     opt_out=dict.fromkeys(
         ("host_fetches", "devices", "vmap", "compilation", "batch_invariance"),
         "it decides by value",

@@ -15,6 +15,7 @@ from .compilers import BY_SHAPE
 from .findings import Finding, NotApplicable, finding
 from .source import place_in
 from .structure import convert, difference, tensors
+from .watches import fixed_sizes_watched
 
 # What writes ONNX, what torch writes it with, and what runs it.
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -25,13 +26,14 @@ def export(case: Case) -> Findings:
     """`torch.export` with a dynamic batch gives a program that serves other batch sizes."""
     case.require_batch(of_output=False)
     module = case.build(training=False)
-    try:
-        program = program_of(case, module).module()
-    except Exception as error:
-        yield not_exported(error)
-        return
-    finally:
-        torch.compiler.reset()
+    with fixed_sizes_watched() as fixed:
+        try:
+            program = program_of(case, module).module()
+        except Exception as error:
+            yield not_exported(error, fixed)
+            return
+        finally:
+            torch.compiler.reset()
     yield from other_outputs(case, "export", module, lambda inputs: program(*inputs))
 
 
@@ -79,18 +81,20 @@ def program_of(case: Case, module: nn.Module) -> ExportedProgram:
     return torch.export.export(module, inputs, dynamic_shapes=dynamic_shapes)
 
 
-def not_exported(error: Exception) -> Finding:
+def not_exported(error: Exception, fixed: list[str]) -> Finding:
     """Why torch.export gave up, in terms of `forward`; its own text names no way to mend it."""
     text = str(error)
+    place, code = unexpected("export", error).path, ""
     problem, advice = f"{type(error).__name__}: {in_a_line(error)}", ""
     if "specialized it to be a constant" in text:
-        problem = "forward is written out for one size of the batch, and holds for no other"
+        place = fixed[0] if fixed else place
+        problem = "this is written out for one size of the batch and holds for no other"
         advice = "Neither loop over the samples nor make a Python number of how many there are."
     elif "data-dependent" in text.lower():
-        problem = f"{type(error).__name__}: what forward does depends on the values of tensors"
+        code = "NN404"
+        problem = "what is done here depends on the value of a tensor"
         advice = BY_SHAPE
-    place = unexpected("export", error).path
-    return finding("export", place, f"cannot be exported: {problem}", advice=advice)
+    return finding("export", place, f"cannot be exported: {problem}", code, advice)
 
 
 def other_outputs(
