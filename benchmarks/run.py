@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import latency
 import training
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def main() -> None:
             results.append(_measure(comparison, runs))
             print(f"measured: {comparison.title} / {comparison.peer}", file=sys.stderr)
         trained = training.measure(Path(scratch, "digits"))
+        exported = latency.measure(Path(scratch, "exports"))
     print(f"{runs} runs each, turn about; medians; ratio = median of the pairs' ratios\n")
     print("| command | seconds | beside | seconds | ratio | target |")
     print("|---|---|---|---|---|---|")
@@ -84,10 +86,12 @@ def main() -> None:
             f"| {ratio:.2f} | ≤ {comparison.target} |"
         )
     print(f"\n{trained.table()}")
+    print(f"\n{exported.table()}")
     above = [result.comparison for result in results if result.misses_target]
     missed = [f"{one.title} / {one.peer}" for one in above]
     if trained.misses_target:
         missed.append("a training step / a bare PyTorch loop")
+    missed += exported.missed
     if missed:
         sys.exit("\n".join(f"above its target: {one}" for one in missed))
 
