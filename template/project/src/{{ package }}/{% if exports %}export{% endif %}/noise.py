@@ -6,18 +6,24 @@ import warnings
 from collections.abc import Iterator
 
 
+LOGGERS = ("torch", "onnxscript", "onnx_ir")
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep warnings and logs of torch's exporters about torch's own code from the terminal.
+    """Keep warnings and logs of the exporters about their own code from the terminal.
 
     What matters shows in the comparison that follows; errors are raised as ever.
     """
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        # They log with a traceback what they then work around.
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
