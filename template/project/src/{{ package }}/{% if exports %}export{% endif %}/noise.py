@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-
 LOGGERS = ("torch", "onnxscript", "onnx_ir")
 
 
