@@ -51,6 +51,12 @@ class ParameterElsewhere(Classifier):
         return self.logits(images) * self.scale
 
 
+class DeviceOfItsOwn(Classifier):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(10, device="cuda"))  # NN301
+
+
 class Mask(Classifier):
     def __init__(self) -> None:
         super().__init__()

@@ -33,13 +33,15 @@ _VALUE_WANTED = (
 _OTHER_DEVICE = (
     "is not on the expected device",
     "to be on the same device",
+)
+_NO_DEVICE = (
     "not compiled with CUDA",
     "No CUDA GPUs",
     "Found no NVIDIA driver",
 )
 _NO_OPERATOR = re.compile(
-    r"(?:No ONNX function found for|Missing out variants|not supported).*?"
-    r"\b(aten)(?:::|\.)(\w+)",
+    r"(?:No ONNX function found for|Missing out variants|Operator torch\._ops)"
+    r".*?\baten(?:::|\.)(\w+)",
     re.DOTALL,
 )
 # Calls that fetch a tensor's value.
@@ -48,7 +50,7 @@ _FETCHES = re.compile(r"\.(item|tolist|numpy)\(|\b(int|float|bool)\(")
 
 def explain(
     error: Exception,
-    model: nn.Module,
+    model: nn.Module | None,
     log: Path,
     example: Tensor | None = None,
 ) -> InputError:
@@ -56,18 +58,19 @@ def explain(
 
     Args:
         error: raised by torch, or by whatever else was to take the model
-        model: the one that was to be exported
+        model: the one that was to be exported; None where it could not even be built
         log: where to write the trace
         example: a batch that the model takes; with it, more places in its source can be named
     """
+    log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     told = refusal(model, breaches_of(error, model, example))
     return InputError(f"{told} The whole trace is in {log}.")
 
 
-def refusal(model: nn.Module, breaches: Sequence[Breach]) -> InputError:
+def refusal(model: nn.Module | None, breaches: Sequence[Breach]) -> InputError:
     """Return the error that tells what stands in the way of a model's export."""
-    name = type(model).__name__
+    name = "The model" if model is None else type(model).__name__
     codes = ", ".join(dict.fromkeys(breach.code for breach in breaches if breach.code))
     more = f"docs/module-contract.md explains {codes}." if codes else ""
     if len(breaches) == 1:
@@ -76,20 +79,27 @@ def refusal(model: nn.Module, breaches: Sequence[Breach]) -> InputError:
     return InputError(f"{name} cannot be exported:{lines}\n{more}".rstrip())
 
 
-def breaches_of(error: Exception, model: nn.Module, example: Tensor | None) -> list[Breach]:
+def breaches_of(
+    error: Exception,
+    model: nn.Module | None,
+    example: Tensor | None,
+) -> list[Breach]:
     """Return what stood in the way of an export that raised this error."""
     texts = [str(cause) for cause in causes(error)]
     line = line_of(error)
     where = place(*line) if line else ""
     if any(isinstance(cause, _BY_VALUE) for cause in causes(error)) or _any(_VALUE_WANTED, texts):
         return [_value_wanted(line)]
+    if _any(_NO_DEVICE, texts):
+        problem = f"names a device that this machine does not have: {_first_line(error)}"
+        return [Breach("NN301", where, problem)]
     if _any(_OTHER_DEVICE, texts):
         return [Breach("NN301", where, f"forward leaves its input's device: {_first_line(error)}")]
     if any(isinstance(cause, ConstraintViolationError) for cause in causes(error)):
         return _batch_fixed(error, model, example)
     for text in texts:
         if found := _NO_OPERATOR.search(text):
-            return _no_operator(found[2], model, example)
+            return _no_operator(found[1], model, example)
     return [Breach("", where, failure(error))]
 
 
@@ -131,8 +141,14 @@ def _decides(text: str) -> bool:
     return any(isinstance(node, ast.IfExp | ast.BoolOp) for node in ast.walk(tree))
 
 
-def _batch_fixed(error: Exception, model: nn.Module, example: Tensor | None) -> list[Breach]:
-    found = batch_sizes_fixed(model, example) if example is not None else {}
+def _batch_fixed(
+    error: Exception,
+    model: nn.Module | None,
+    example: Tensor | None,
+) -> list[Breach]:
+    found: dict[Line, str] = {}
+    if model is not None and example is not None:
+        found = batch_sizes_fixed(model, example)
     if not found:
         suggestion = re.search(r"batch = .*", str(error))
         problem = f"forward takes batches of one size only ({suggestion[0] if suggestion else ''})"
@@ -149,8 +165,14 @@ def _batch_fixed(error: Exception, model: nn.Module, example: Tensor | None) -> 
     return breaches
 
 
-def _no_operator(name: str, model: nn.Module, example: Tensor | None) -> list[Breach]:
-    lines = lines_of_operator(model, example, name) if example is not None else []
+def _no_operator(
+    name: str,
+    model: nn.Module | None,
+    example: Tensor | None,
+) -> list[Breach]:
+    lines: list[Line] = []
+    if model is not None and example is not None:
+        lines = lines_of_operator(model, example, name)
     problem = f"the target has no counterpart of torch's `{name.lstrip('_')}`"
     mend = "Compute it from other operations, or export to another target."
     if not lines:
