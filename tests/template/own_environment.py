@@ -16,14 +16,16 @@ FOLDER = ROOT / "build" / "environments"
 """Where they are kept from one run of the tests to the next; `make clean` removes them."""
 
 
-def python_with(name: str, requirements: list[str]) -> Path:
+def python_with(name: str, requirements: list[str], *, constrained: bool = True) -> Path:
     """Return the Python of an environment that has these packages, made if it is not there yet.
 
     Args:
         name: of the environment; one with other requirements takes its place
-        requirements: as pip takes them; the project's constraints hold for them
+        requirements: as pip takes them
+        constrained: whether the project's constraints hold for them
     """
-    wanted = "\n".join([sys.version, CONSTRAINTS.read_text(), *requirements])
+    constraints = ("--constraint", str(CONSTRAINTS)) if constrained else ()
+    wanted = "\n".join([sys.version, CONSTRAINTS.read_text(), *constraints, *requirements])
     stamp = hashlib.sha256(wanted.encode()).hexdigest()
     folder, ready = FOLDER / name, FOLDER / name / "ready"
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -34,8 +36,7 @@ def python_with(name: str, requirements: list[str]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             _run(sys.executable, "-m", "venv", str(folder))
             python = str(folder / "bin" / "python")
-            install = ("-m", "pip", "install", "--quiet", "--constraint", str(CONSTRAINTS))
-            _run(python, *install, *requirements)
+            _run(python, "-m", "pip", "install", "--quiet", *constraints, *requirements)
             ready.write_text(stamp)
     return folder / "bin" / "python"
 

@@ -1,0 +1,203 @@
+"""An exported model behind a real server, which a generated script starts and a signal ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MARK = "SERVER_OF_THE_TEST"
+"""A variable that every process of a server has, and no other process."""
+
+COUNT = 100
+# What the model itself says about the first digits of the test's share, each alone: as in the
+# requests, since a batch of another size rounds otherwise.
+EAGER = """
+import json, sys
+from pathlib import Path
+import torch
+from digits.export.subject import load_subject
+subject = load_subject(Path(sys.argv[1]))
+images = subject.example(int(sys.argv[2]))
+with torch.inference_mode():
+    logits = torch.cat([subject.model(image) for image in images.split(1)])
+json.dump({"images": images.tolist(), "logits": logits.tolist()}, sys.stdout)
+"""
+
+
+def eager_answers(
+    repository: Path, checkpoint: Path, environment: Mapping[str, str]
+) -> tuple[list[Any], list[list[float]]]:
+    """Return real test digits, and the logits that the model in Python gives for them."""
+    command = [sys.executable, "-c", EAGER, str(checkpoint), str(COUNT)]
+    result = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, check=True, timeout=300
+    )
+    found = json.loads(result.stdout)
+    return found["images"], found["logits"]
+
+
+def greatest_difference(one: list[list[float]], other: list[list[float]]) -> float:
+    """Return how far two tables of the same size are apart."""
+    return max(
+        abs(a - b)
+        for row, other_row in zip(one, other, strict=True)
+        for a, b in zip(row, other_row, strict=True)
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def listeners(port: int) -> set[str]:
+    """Return the addresses on which somebody listens on a port, as the kernel writes them."""
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
+
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
+"""127.0.0.1, and the same as an address of IPv6."""
+
+
+class Served:
+    """A server that runs.
+
+    Args:
+        script: starts it
+        folder: its first argument
+        repository: where it is started
+        environment: its variables
+        scratch: an empty folder
+        ready: tells whether it answers
+    """
+
+    def __init__(
+        self,
+        script: str,
+        folder: Path,
+        repository: Path,
+        environment: Mapping[str, str],
+        scratch: Path,
+        ready: Callable[[], bool],
+    ) -> None:
+        self._mark = f"{MARK}={scratch}"
+        self._log = scratch / "server.log"
+        self._ready = ready
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [repository / script, folder],
+                cwd=repository,
+                env={**environment, MARK: str(scratch)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def __enter__(self) -> Served:
+        try:
+            wait_until(lambda: self._process.poll() is not None or self._ready(), self.told)
+            assert self._process.poll() is None, self.told()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def told(self) -> str:
+        """Return what the server has printed."""
+        return self._log.read_text(errors="replace")
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal to the script, and return its exit status once nothing of it is left."""
+        self._process.send_signal(number)
+        status = self._process.wait(60)
+        wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.told()}", seconds=5)
+        return status
+
+    def left(self) -> dict[int, str]:
+        """Return the processes of this server that are still there."""
+        found = {}
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdecimal():
+                continue
+            try:
+                if self._mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found[int(folder.name)] = command
+            except OSError:
+                # It has ended meanwhile, or is somebody else's.
+                continue
+        return found
+
+    def kill(self) -> None:
+        """End all of it without asking; for what did not stop."""
+        for pid in self.left():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self._process.wait(30)
+
+
+def wait_until(done: Callable[[], bool], otherwise: Callable[[], str], seconds: float = 90) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until, otherwise()
+        time.sleep(0.1)
+
+
+def ask(
+    port: int, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
+    """Return the status and the JSON of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        content = None if body is None else json.dumps(body)
+        kind = {"Content-Type": "application/json"}
+        connection.request(method, path, content, {**kind, **(headers or {})})
+        answer = connection.getresponse()
+        text = answer.read().strip()
+    finally:
+        connection.close()
+    return answer.status, json.loads(text) if text else None
+
+
+def figures_of(report: str) -> dict[str, float]:
+    """Return what a load test printed: answered requests, errors, p50, p95, p99, share right."""
+    patterns = {
+        "answered": r"^answered +(\d+) ",
+        "errors": r"^errors +(\d+)$",
+        "p50": r"p50 ([\d.]+) ms",
+        "p95": r"p95 ([\d.]+) ms",
+        "p99": r"p99 ([\d.]+) ms",
+        "right": r"^right +([\d.]+)%",
+    }
+    found = {name: re.search(pattern, report, re.MULTILINE) for name, pattern in patterns.items()}
+    assert all(found.values()), report
+    return {name: float(match.group(1)) for name, match in found.items() if match}
