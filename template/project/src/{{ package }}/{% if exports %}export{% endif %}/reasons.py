@@ -91,8 +91,9 @@ def breaches_of(
     if any(isinstance(cause, _BY_VALUE) for cause in causes(error)) or _any(_VALUE_WANTED, texts):
         return [_value_wanted(line)]
     if _any(_NO_DEVICE, texts):
-        problem = f"names a device that this machine does not have: {_first_line(error)}"
-        return [Breach("NN301", where, problem)]
+        problem = f"the device that it names is not there: {_first_line(next(causes(error)))}"
+        mend = "Take the device as an argument, or from an input: `device=x.device`."
+        return [Breach("NN301", where, problem, mend)]
     if _any(_OTHER_DEVICE, texts):
         return [Breach("NN301", where, f"forward leaves its input's device: {_first_line(error)}")]
     if any(isinstance(cause, ConstraintViolationError) for cause in causes(error)):

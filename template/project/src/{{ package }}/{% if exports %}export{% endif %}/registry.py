@@ -20,16 +20,27 @@ def unregistered(model: nn.Module) -> list[Breach]:
     """Return the attributes that hold modules, parameters or tensors past the registry."""
     seen = {id(module) for module in model.modules()}
     seen.update(id(tensor) for tensor in (*model.parameters(), *model.buffers()))
-    found: dict[tuple[str, str], Breach] = {}
+    problems: dict[tuple[str, str], str] = {}
+    paths: dict[tuple[str, str], list[str]] = {}
     for path, module in model.named_modules():
         for name, value in plain_attributes(module):
             whole = f"{path}.{name}" if path else name
             for part in _reachable(value, _package(module), seen):
                 code, problem = _broken(part)
-                # What is wrong with a whole container is said once.
-                said = Breach(code, assignment(module, name), f"`{whole}` {problem}")
-                found.setdefault((whole, code), said)
-    return list(found.values())
+                # One line of source is said once, however much it holds, and in how many layers.
+                line = assignment(module, name) or whole, code
+                problems.setdefault(line, problem)
+                if whole not in paths.setdefault(line, []):
+                    paths[line].append(whole)
+    return [
+        Breach(code, place, f"{_named(paths[place, code])} {problem}")
+        for (place, code), problem in problems.items()
+    ]
+
+
+def _named(paths: list[str]) -> str:
+    more = f" (and {len(paths) - 1} more like it)" if len(paths) > 1 else ""
+    return f"`{paths[0]}`{more}"
 
 
 def plain_attributes(module: nn.Module) -> list[tuple[str, object]]:
