@@ -1,6 +1,7 @@
 """An artefact against the model that it came from, on real test images."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,9 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .measurement import MAX_IMAGES, Measurement, Measurements, measure
+from . import subject as subjects
+from .measurement import MAX_IMAGES, Measurement, Measurements
 from .subject import Subject
 from .target import Limits
+
+# glibc gives memory back after each large batch and takes it again for the next, in one process and
+# not in another: the same model would look twice as slow as itself.
+KEPT_MEMORY = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 30))
 
 
 class NotLoadedBack(Exception):
@@ -64,7 +70,7 @@ class Comparison:
 
 
 def compare(subject: Subject, module: str, folder: Path) -> Comparison:
-    """Run the test images through the model here, and through the artefact in a fresh process.
+    """Run the test images through the model and through the artefact, each in a fresh process.
 
     Args:
         subject: the model, and its data
@@ -76,21 +82,23 @@ def compare(subject: Subject, module: str, folder: Path) -> Comparison:
     """
     pairs = [subject.splits.test[index] for index in range(len(subject.splits.test))][:MAX_IMAGES]
     images, labels = (torch.stack(parts) for parts in zip(*pairs, strict=True))
-    before = measure(subject.model, images)
+    # The model, too: in this process, after an export, it would be slower than it is.
+    before = _measure_afresh(images, subjects.__name__, subject.path)
     after = _measure_afresh(images, module, folder)
     return _compared(before, after, labels)
 
 
-def _measure_afresh(images: Tensor, module: str, folder: Path) -> Measurements:
+def _measure_afresh(images: Tensor, module: str, place: Path) -> Measurements:
     with tempfile.TemporaryDirectory() as scratch:
         given, result = Path(scratch, "images.pt"), Path(scratch, "result.pt")
         torch.save(images, given)
         process = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.load_back", module, folder, given, result],
+            [sys.executable, "-m", f"{__package__}.load_back", module, place, given, result],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
+            env=os.environ | KEPT_MEMORY,
         )
         if process.returncode != 0:
             said = process.stdout + process.stderr

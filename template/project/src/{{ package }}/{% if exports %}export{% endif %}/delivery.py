@@ -13,7 +13,7 @@ from .exportable import refuse_broken_contracts
 from .metadata import describe
 from .reasons import explain
 from .report import NAME, Report, size_of
-from .subject import load_subject
+from .subject import Subject, load_subject
 from .target import Target
 
 
@@ -29,7 +29,7 @@ def export(target: Target, name: str) -> Report:
         Told: what was written is not what the model is; nothing of it is left
     """
     target.check()
-    subject = load_subject(target.checkpoint)
+    subject = _loaded(target)
     refuse_broken_contracts(subject.model, subject.example())
     metadata = describe(subject)
     with _staged(target.out) as folder:
@@ -39,7 +39,7 @@ def export(target: Target, name: str) -> Report:
         except (InputError, OSError) as _:
             raise
         except Exception as error:
-            raise explain(error, subject.model, _log(target.out)) from error
+            raise explain(error, subject.model, _log(target.out), subject.example()) from error
         say("loading it back in a fresh process …")
         try:
             comparison = compare(subject, type(target).__module__, folder)
@@ -63,6 +63,16 @@ def export(target: Target, name: str) -> Report:
         target.deliver(folder)
     say(f"exported to {target.out}")
     return report
+
+
+def _loaded(target: Target) -> Subject:
+    try:
+        return load_subject(target.checkpoint)
+    except (InputError, OSError) as _:
+        raise
+    except Exception as error:
+        # A module names a device that is not there, say: the model cannot even be built.
+        raise explain(error, None, _log(target.out)) from error
 
 
 def _log(out: Path) -> Path:

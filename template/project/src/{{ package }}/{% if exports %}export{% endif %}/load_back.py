@@ -1,8 +1,9 @@
 """The fresh process that loads an artefact, as whoever gets it would, and runs the test images.
 
-    python -m PACKAGE.export.load_back MODULE FOLDER IMAGES RESULT
+    python -m PACKAGE.export.load_back MODULE PLACE IMAGES RESULT
 
-MODULE is the target's, FOLDER holds the artefact, and RESULT is written.
+MODULE is the target's and PLACE the artefact's folder, or that of the model itself and its
+checkpoint; RESULT is written.
 """
 
 import dataclasses
@@ -15,9 +16,9 @@ import torch
 from .measurement import measure
 
 
-def main(module: str, folder: str, images: str, result: str) -> None:
+def main(module: str, place: str, images: str, result: str) -> None:
     """Load, run and write."""
-    predict = importlib.import_module(module).load(Path(folder))
+    predict = importlib.import_module(module).load(Path(place))
     measured = measure(predict, torch.load(images, weights_only=True))
     torch.save({size: dataclasses.asdict(one) for size, one in measured.items()}, result)
 

@@ -1,16 +1,17 @@
 """What the exporters of torch say that nobody can act on."""
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
 
-LOGGERS = ("torch", "onnxscript", "onnx_ir")
+LOGGERS = ("torch", "torchao", "onnxscript", "onnx_ir")
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep warnings and logs of the exporters about their own code from the terminal.
+    """Keep what the exporters warn of, log and print about their own code from the terminal.
 
     What matters shows in the comparison that follows; errors are raised as ever.
     """
@@ -20,7 +21,8 @@ def quiet() -> Iterator[None]:
         # They log with a traceback what they then work around.
         logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        # torch.export prints a program as far as it came, before it raises.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

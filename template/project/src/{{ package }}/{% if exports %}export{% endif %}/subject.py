@@ -1,6 +1,7 @@
 """What is exported, and the images that it is measured on."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -35,3 +36,8 @@ def load_subject(path: Path) -> Subject:
     trained = load_trained(path)
     model = trained.model.requires_grad_(False)
     return Subject(path, model, trained.weights, load_splits(trained.weights.config.data))
+
+
+def load(path: Path) -> Callable[[Tensor], Tensor]:
+    """Return the model itself, for the fresh process that an artefact is compared with."""
+    return load_trained(path).model
