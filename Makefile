@@ -37,7 +37,7 @@ lint: $(READY) ## Check this project's own code
 
 slow: $(READY) ## Run the slow tests
 	@echo "==> Running the slow tests"
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 demo: $(READY) ## Make a repository, add a layer, test it, train it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/demo.sh build/demo

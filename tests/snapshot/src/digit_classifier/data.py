@@ -15,6 +15,11 @@ from .distributed import Processes
 from .sampling import SharedBatches
 
 CLASSES = 10
+LABELS = tuple(str(digit) for digit in range(CLASSES))
+"""What each class means."""
+
+PREPROCESSING = "grey values from 0, paper, to 1, ink: the digits' own from 0 to 16, divided by 16"
+"""What was done to the images before the model sees them; it travels with what is exported."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import tyro
 
-from .checkpoint import Weights, load_state, same_model_expected
-from .classifier import build_classifier
 from .command import run_command
 from .data import load_splits
 from .device import choose_device
 from .evaluation import evaluate
 from .plots import plot_confusion
+from .trained import load_trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +35,11 @@ def main(arguments: Sequence[str]) -> None:
         description="Evaluate a checkpoint on the test images of its run.",
         args=arguments,
     )
-    weights = load_state(Weights, command.checkpoint)
+    trained = load_trained(command.checkpoint)
+    weights = trained.weights
     device = choose_device(command.device)
-    model = build_classifier(weights.config.model).to(device)
-    with same_model_expected(command.checkpoint):
-        model.load_state_dict(weights.model)
-    evaluation = evaluate(model, load_splits(weights.config.data).test, device)
+    test = load_splits(weights.config.data).test
+    evaluation = evaluate(trained.model.to(device), test, device)
 
     print(f"{command.checkpoint}, after epoch {weights.epoch}")
     print(f"test accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4f}\n")

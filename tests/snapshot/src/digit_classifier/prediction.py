@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import Weights, load_state, same_model_expected
-from .classifier import build_classifier
 from .device import choose_device
 from .errors import InputError
+from .trained import load_trained
 
 SIDE = 8
 """Pixels in a row and in a column."""
@@ -57,11 +56,8 @@ class Predictor:
 
 def load_predictor(path: Path, device: str = "auto") -> Predictor:
     """Return a predictor with the weights of a run, such as runs/digits/best.pt."""
-    weights = load_state(Weights, path)
+    model = load_trained(path).model
     chosen = choose_device(device)
-    model = build_classifier(weights.config.model)
-    with same_model_expected(path):
-        model.load_state_dict(weights.model)
     return Predictor(model.to(chosen), chosen)
 
 

@@ -1,5 +1,6 @@
 """A check leaves no trace: random state, precision, determinism and gradient mode come back."""
 
+import logging
 import random
 import sys
 import warnings
@@ -28,6 +29,7 @@ def isolated() -> Iterator[None]:
     with (
         torch.random.fork_rng(devices=devices),
         deterministic_mode_restored(),
+        logs_silenced(),
         warnings.catch_warnings(),
     ):
         # Torch warns about its own experimental parts; under `-W error` that would fail a check.
@@ -50,6 +52,21 @@ def seed_everything(seed: int) -> None:
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def logs_silenced() -> Iterator[None]:
+    """Keep out of a test's report what torch's compilers and exporters tell of their own work."""
+    # Torch writes its trace whatever level is set: only its logger as a whole can be turned off.
+    trace = logging.getLogger("torch.__trace")
+    before = logging.root.manager.disable, trace.disabled
+    logging.disable(logging.WARNING)
+    trace.disabled = True
+    try:
+        yield
+    finally:
+        logging.disable(before[0])
+        trace.disabled = before[1]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Where in the module's own source something happened, past torch's frames and the suite's."""
 
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -32,6 +33,14 @@ def place_of(error: BaseException) -> str:
         if not is_foreign(frame.filename):
             return f"{Path(frame.filename).name}:{frame.lineno}"
     return "forward"
+
+
+def place_in(stack: str) -> str:
+    """The innermost line of the author's code in the text of a stack; nothing without one."""
+    for filename, line in reversed(re.findall(r'File "(.+)", line (\d+)', stack)):
+        if not is_foreign(filename):
+            return f"{Path(filename).name}:{line}"
+    return ""
 
 
 def called_by_author() -> str:

@@ -11,6 +11,7 @@ from . import (
     cuda,
     devices,
     examples,
+    exporters,
     gradients,
     initialisation,
     inputs,
@@ -48,6 +49,7 @@ FAMILIES = (
     parallel,
     cuda,
     compilers,
+    exporters,
     processes,
 )
 OPEN = "waits for test_forward (not written yet)"

@@ -1,4 +1,4 @@
-"""Watches on a running module: which devices it names, which values it fetches, what it builds."""
+"""Watches on a running module: the devices it names, the values it fetches, what it builds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.overrides import TorchFunctionMode
 
 from .findings import Finding, finding
@@ -224,3 +225,23 @@ def creations_watched() -> Iterator[Creations]:
         patch.object(nn.Parameter, "__new__", staticmethod(watched_new)),
     ):
         yield created
+
+
+@contextmanager
+def fixed_sizes_watched() -> Iterator[list[str]]:
+    """Note the author's lines that, while a module is traced, leave a free size only one value."""
+    places: list[str] = []
+    evaluate = ShapeEnv.evaluate_expr
+
+    def constants(environment: ShapeEnv) -> int:
+        return sum(value.is_number for value in environment.replacements.values())
+
+    def evaluate_and_watch(environment: ShapeEnv, *args: Any, **kwargs: Any) -> Any:
+        before = constants(environment)
+        result = evaluate(environment, *args, **kwargs)
+        if constants(environment) > before:
+            places.append(author_line())
+        return result
+
+    with patch.object(ShapeEnv, "evaluate_expr", evaluate_and_watch):
+        yield places

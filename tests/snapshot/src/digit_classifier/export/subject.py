@@ -1,0 +1,43 @@
+"""What is exported, and the images that it is measured on."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import Weights
+from ..data import DigitSplits, load_splits
+from ..trained import load_trained
+
+INPUT, OUTPUT = "images", "logits"
+"""The names that the model's input and output have outside of Python."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A trained model with the data that belong to it."""
+
+    path: Path
+    """The checkpoint's."""
+    model: nn.Module
+    """On the CPU, in evaluation mode, without gradients."""
+    weights: Weights
+    splits: DigitSplits
+
+    def example(self, batch: int = 2) -> Tensor:
+        """Return the first test images as a batch; tracing takes one of 0 or 1 for a constant."""
+        return torch.stack([self.splits.test[index][0] for index in range(batch)])
+
+
+def load_subject(path: Path) -> Subject:
+    """Read a checkpoint and the images of its run."""
+    trained = load_trained(path)
+    model = trained.model.requires_grad_(False)
+    return Subject(path, model, trained.weights, load_splits(trained.weights.config.data))
+
+
+def load(path: Path) -> Callable[[Tensor], Tensor]:
+    """Return the model itself, for the fresh process that an artefact is compared with."""
+    return load_trained(path).model

@@ -1,0 +1,85 @@
+"""torch.export: a model as a program that torch runs without the code that it was written in."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram
+
+from .noise import quiet
+from .subject import Subject
+from .target import Limits, Target, Written
+
+FILE = "model.pt2"
+METADATA = "metadata.json"
+"""Name of the metadata inside the file."""
+
+TRACES = ("from_node", "nn_module_stack", "source_fn_stack", "stack_trace", "torch_fn")
+"""Where in the source each step came from: half of a small program's size, and folders of ours."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TorchExport(Target):
+    """Write a program that `torch.export.load` reads; the batch size is free."""
+
+    tolerance: float = 1e-4
+    """Greatest difference of an output from the model's."""
+
+    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+        """Write ``model.pt2``."""
+        write_program(subject.model, subject.example(), folder / FILE, metadata)
+        return Written(files=(FILE,), limits=Limits(difference=self.tolerance))
+
+
+def program_of(model: nn.Module, example: Tensor) -> ExportedProgram:
+    """Return the program of a model whose batch size is free.
+
+    Args:
+        model: in evaluation mode, on the CPU
+        example: a batch of at least two inputs
+    """
+    with quiet():
+        return torch.export.export(model, (example,), dynamic_shapes=({0: Dim("batch")},))
+
+
+def write_program(
+    model: nn.Module,
+    example: Tensor,
+    path: Path,
+    metadata: dict[str, Any],
+) -> None:
+    """Write the program of a model, with its metadata as a file inside."""
+    save_program(program_of(model, example), path, metadata)
+
+
+def save_program(program: ExportedProgram, path: Path, metadata: dict[str, Any]) -> None:
+    """Write a program, with its metadata as a file inside."""
+    for module in program.graph_module.modules():
+        if isinstance(module, fx.GraphModule):
+            for node in module.graph.nodes:
+                for trace in TRACES:
+                    node.meta.pop(trace, None)
+    extra = {METADATA: json.dumps(metadata, ensure_ascii=False)}
+    with quiet():
+        torch.export.save(program, path, extra_files=extra)
+
+
+def load(folder: Path) -> Callable[[Tensor], Tensor]:
+    """Return the model as torch runs it."""
+    return run_program(folder / FILE)
+
+
+def run_program(path: Path) -> Callable[[Tensor], Tensor]:
+    """Return a function that runs the program in a file."""
+    with quiet():
+        program = torch.export.load(path).module()
+
+    def predict(images: Tensor) -> Tensor:
+        logits: Tensor = program(images)
+        return logits
+
+    return predict

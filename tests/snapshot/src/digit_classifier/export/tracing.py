@@ -1,0 +1,63 @@
+"""Places that an exporter's error leaves out: found by tracing the model once more."""
+
+import contextlib
+import re
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
+from .noise import quiet
+from .source import Line, is_own
+from .watches import lines_that_change
+
+# Tracers take batches of 0 and 1 for cases of their own, so what holds from 2 on is no limit.
+_SIZES = (2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 1000, 10000)
+
+
+def batch_sizes_fixed(model: nn.Module, example: Tensor) -> dict[Line, str]:
+    """Return the lines that hold for some sizes of the batch only, each with its condition."""
+    shapes = ShapeEnv()
+    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes)
+    rest = [DimDynamic.STATIC] * (example.dim() - 1)
+    context: Any = StatelessSymbolicContext(dynamic_sizes=[DimDynamic.DYNAMIC, *rest])
+    batch = fake.from_tensor(example, symbolic_context=context)
+    free: Any = batch.shape[0]
+    symbol = free.node.expr
+    seen = lines_that_change(lambda: len(shapes.guards))
+    # How far it gets is all that matters.
+    with quiet(), contextlib.suppress(Exception), torch.no_grad(), fake, seen as lines:
+        model(batch)
+    found: dict[Line, str] = {}
+    done = 0
+    for line, count in lines:
+        for guard in shapes.guards[done:count]:
+            kept = [size for size in _SIZES if guard.expr.subs(symbol, size) == True]  # noqa: E712
+            if guard.expr.free_symbols == {symbol} and len(kept) < len(_SIZES):
+                found.setdefault(line, str(guard.expr).replace(str(symbol), "batch"))
+        done = count
+    return found
+
+
+def lines_of_operator(model: nn.Module, example: Tensor, name: str) -> list[Line]:
+    """Return the lines that call one of torch's operators, such as `linalg_eig`."""
+    with quiet():
+        try:
+            program = torch.export.export(model, (example,))
+        except Exception:
+            # What stood in the way is told already; only its place stays unknown.
+            return []
+    # What a composite operator consists of is called like it, with an underscore in front.
+    nodes = [node for node in program.graph.nodes if name.lstrip("_") in str(node.target)]
+    stacks = [node.meta.get("stack_trace") or "" for node in nodes]
+    lines = [_innermost(stack) for stack in stacks]
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def _innermost(stack: str) -> Line | None:
+    for filename, number in reversed(re.findall(r'File "(.+)", line (\d+)', stack)):
+        if is_own(filename):
+            return filename, int(number)
+    return None

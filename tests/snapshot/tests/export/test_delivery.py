@@ -1,0 +1,178 @@
+"""What an export leaves behind, where it goes well and where it does not."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from digit_classifier.command import run_command
+from digit_classifier.errors import InputError
+from digit_classifier.export.__main__ import main
+from digit_classifier.export.delivery import export
+from digit_classifier.export.subject import Subject
+from digit_classifier.export.target import Limits, Target, Written
+
+WEIGHTS = "weights.pt"
+EQUAL = Limits(difference=1e-4)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shifted(Target):
+    """A target of the tests: a table of the model's answers, off by a chosen amount."""
+
+    shift: float = 0.0
+    limits: Limits = EQUAL
+
+    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+        """Keep the checkpoint's name and the shift."""
+        torch.save({"checkpoint": str(subject.path), "shift": self.shift}, folder / WEIGHTS)
+        (folder / "notes").mkdir()
+        return Written(files=(WEIGHTS,), limits=self.limits, facts={"shift": self.shift})
+
+
+def load(folder: Path) -> Callable[[Tensor], Tensor]:
+    """Answer as the model does, off by the shift; the fresh process calls it."""
+    from digit_classifier.trained import load_trained
+
+    kept = torch.load(folder / WEIGHTS, weights_only=True)
+    if kept["shift"] == 1000:
+        raise RuntimeError("this one does not load")
+    model = load_trained(Path(kept["checkpoint"])).model
+    return lambda images: model(images) + kept["shift"]
+
+
+def status_of(target: Target) -> int:
+    def main() -> None:
+        export(target, "shifted")
+
+    return run_command(main)
+
+
+@pytest.mark.slow
+def test_what_is_equal_is_delivered_with_its_report(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+
+    assert status_of(Shifted(checkpoint=checkpoint, out=out)) == 0
+
+    assert {path.name for path in out.iterdir()} == {WEIGHTS, "notes", "export.json"}
+    assert [path.name for path in out.parent.iterdir()] == ["folder"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shift", "limits", "told"),
+    [
+        (0.01, EQUAL, "its outputs differ by 1.0e-02"),
+        (float("nan"), EQUAL, "its outputs differ by nan"),
+        (float("nan"), Limits(accuracy_points=1.0), "points of accuracy"),
+        (1000, Limits(), "cannot be run"),
+    ],
+)
+def test_what_is_over_the_limit_leaves_nothing(
+    shift: float,
+    limits: Limits,
+    told: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    target = Shifted(
+        checkpoint=checkpoint,
+        out=tmp_path / "new" / "out",
+        shift=shift,
+        limits=limits,
+    )
+
+    assert status_of(target) == 1
+
+    errors = capfd.readouterr().err
+    assert told in errors
+    assert "Traceback" not in errors
+    if shift == 1000:
+        assert "this one does not load" in (tmp_path / "new" / "out.log").read_text()
+    else:
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_loss_within_the_limit_is_delivered(checkpoint: Path, tmp_path: Path) -> None:
+    limits = Limits(accuracy_points=1.0)
+    target = Shifted(checkpoint=checkpoint, out=tmp_path / "out", shift=0.5, limits=limits)
+
+    assert status_of(target) == 0
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_there_stays(
+    kind: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    if kind == "folder":
+        out.mkdir()
+    elif kind == "file":
+        out.write_text("mine", encoding="utf-8")
+    else:
+        out.symlink_to("nowhere")
+
+    assert status_of(Shifted(checkpoint=checkpoint, out=out)) == 2
+
+    assert f"{out} is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_misspelt_target_is_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError, match="There is no target 'onx': take "):
+        main(["onx", "--checkpoint", "best.pt", "--out", "out"])
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "best.pt").write_text("not one", encoding="utf-8")
+
+    assert status_of(Shifted(checkpoint=tmp_path / "best.pt", out=tmp_path / "out")) == 2
+
+    assert "is no checkpoint" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(number: signal.Signals, checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    script = f"""
+import sys, tests.export.test_delivery as test
+from pathlib import Path
+from digit_classifier.signals import StopSignals
+def main():
+    with StopSignals():
+        test.export(test.Shifted(checkpoint=Path({str(checkpoint)!r}), out=Path({str(out)!r})), "")
+sys.exit(test.run_command(main))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not any(out.parent.glob(".out.*.partial/*")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 128 + number
+    finally:
+        process.kill()
+        process.wait()
+    assert list(tmp_path.iterdir()) == []
