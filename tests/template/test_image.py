@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from .conftest import Render
 
 SECRET = "a-secret-of-the-test"
-TARGETS = ["train", "notebook", "ssh", "serve"]
+PORTS: dict[str, set[str]] = {
+    "train": set(),
+    "notebook": {"8888/tcp"},
+    "ssh": {"2222/tcp"},
+    "torchserve": {"8080/tcp"},
+    "serve": {"8000/tcp"},
+}
 # What a container of the test needs of the test's environment.
 ONE_THREAD = ["--env", "OMP_NUM_THREADS=1"]
 
@@ -42,7 +48,7 @@ buildable = [
 @pytest.fixture(scope="module")
 def repository(render: Render) -> Path:
     """A repository with every target."""
-    return render(package="digits", docker=True, ssh_server=True)
+    return render(package="digits", ssh_server=True, exports=["torch-export", "torchserve"])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
 @pytest.fixture(scope="module")
 def images(builder: Builder, repository: Path) -> dict[str, str]:
     """The tags of all targets, built on the base that has torch."""
-    tags = {target: f"localhost/digits-{target}" for target in TARGETS}
+    tags = {target: f"localhost/digits-{target}" for target in PORTS}
     for target, tag in tags.items():
         builder.build(repository, tag, *on(WITH_TORCH), "--target", target)
     return tags
@@ -89,14 +95,13 @@ class TestImage:
     def test_every_target_says_how_it_is_run(
         self, builder: Builder, images: dict[str, str]
     ) -> None:
-        ports = {"train": None, "notebook": "8888/tcp", "ssh": "2222/tcp", "serve": "8000/tcp"}
         for target, tag in images.items():
             configuration = builder.configuration(tag)
             assert configuration["User"] == "1000:1000", target
             assert configuration["WorkingDir"] == "/workspace"
             assert configuration["StopSignal"] == "SIGTERM"
             assert not configuration.get("Entrypoint")
-            assert set(configuration.get("ExposedPorts", {})) == {ports[target]} - {None}, target
+            assert set(configuration.get("ExposedPorts", {})) == PORTS[target], target
             check = configuration["Healthcheck"]["Test"]
             assert check == ["NONE"] if target == "train" else check[0] == "CMD", target
             assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in configuration["Env"]
