@@ -104,6 +104,10 @@ def _forward(model: nn.Module, example: Tensor) -> Iterator[Breach]:
         kind = type(output).__name__
         problem = f"forward returns a {kind}, where whatever runs an artefact expects one tensor"
         yield Breach("", definition(type(model).forward), problem)
+    elif output.ndim != 2:
+        problem = f"forward returns a tensor of shape {tuple(output.shape)}"
+        mend = "Return a row of logits for each input."
+        yield Breach("", definition(type(model).forward), problem, mend)
 
 
 def _batches(model: nn.Module, example: Tensor) -> Iterator[Breach]:

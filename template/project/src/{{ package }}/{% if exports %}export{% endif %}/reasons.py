@@ -62,9 +62,12 @@ def explain(
         log: where to write the trace
         example: a batch that the model takes; with it, more places in its source can be named
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     told = refusal(model, breaches_of(error, model, example))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError as failed:
+        return InputError(f"{told} The whole trace cannot be written: {failed.strerror}.")
     return InputError(f"{told} The whole trace is in {log}.")
 
 

@@ -31,14 +31,19 @@ def batch_sizes_fixed(model: nn.Module, example: Tensor) -> dict[Line, str]:
     with quiet(), contextlib.suppress(Exception), torch.no_grad(), fake, seen as lines:
         model(batch)
     found: dict[Line, str] = {}
+    sizes: dict[Line, int] = {}
     done = 0
     for line, count in lines:
         for guard in shapes.guards[done:count]:
             kept = [size for size in _SIZES if guard.expr.subs(symbol, size) == True]  # noqa: E712
             if guard.expr.free_symbols == {symbol} and len(kept) < len(_SIZES):
                 found.setdefault(line, str(guard.expr).replace(str(symbol), "batch"))
+                sizes[line] = min(len(kept), sizes.get(line, len(kept)))
         done = count
-    return found
+    # Beside a line that takes one size alone, one that asks for more or less is innocent: torch
+    # chooses by size how it convolves, and takes both.
+    only_one = {line: condition for line, condition in found.items() if sizes[line] <= 1}
+    return only_one or found
 
 
 def lines_of_operator(model: nn.Module, example: Tensor, name: str) -> list[Line]:
