@@ -83,7 +83,8 @@ def compare(subject: Subject, module: str, folder: Path) -> Comparison:
     Raises:
         NotLoadedBack: the artefact does not load, or does not run
     """
-    pairs = [subject.splits.test[index] for index in range(len(subject.splits.test))][:MAX_IMAGES]
+    test = subject.splits.test
+    pairs = [test[index] for index in range(min(len(test), MAX_IMAGES))]
     images, labels = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     # The model, too: in this process, after an export, it would be slower than it is.
     with tempfile.TemporaryDirectory() as scratch:
