@@ -135,6 +135,10 @@ class Served:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal to the script, and return its exit status once nothing of it is left."""
         self._process.send_signal(number)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait until the script ends, and return its exit status once nothing of it is left."""
         status = self._process.wait(60)
         wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.told()}", seconds=5)
         return status

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,9 +56,16 @@ def eager(repository: Path, environment: dict[str, str]) -> tuple[list[Any], lis
 class TorchServe(Served):
     """TorchServe on free ports."""
 
-    def __init__(self, repository: Path, environment: dict[str, str], scratch: Path) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        environment: dict[str, str],
+        scratch: Path,
+        port: int | None = None,
+    ) -> None:
         python = python_with("torchserve", ["torchserve==0.12.0", "pyyaml", "numpy", "torch"])
-        self.port, self.management, *others = self.ports = free_ports(5)
+        self.ports = free_ports(5) if port is None else [port, *free_ports(4)]
+        self.port, self.management, *others = self.ports
         self.run = scratch / "run"
         variables = {
             "PATH": f"{python.parent}:{environment['PATH']}",
@@ -204,21 +210,13 @@ def test_a_signal_ends_all_of_it(
 def test_a_start_that_fails_says_so(
     repository: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    python = python_with("torchserve", ["torchserve==0.12.0", "pyyaml", "numpy", "torch"])
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        variables = {
-            "PATH": f"{python.parent}:{environment['PATH']}",
-            "TORCHSERVE_RUN": str(tmp_path),
-            "TS_INFERENCE_ADDRESS": f"http://127.0.0.1:{taken.getsockname()[1]}",
-        }
-        result = subprocess.run(
-            ["serve/torchserve/start", "exports/torchserve"],
-            cwd=repository,
-            env=environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    assert result.returncode == 1
-    assert "error: TorchServe has ended" in result.stderr
+        port = taken.getsockname()[1]
+        server = TorchServe(repository, dict(environment), tmp_path, port)
+        try:
+            status = server.end()
+        finally:
+            server.kill()
+    assert status == 1
+    assert "error: TorchServe has ended" in server.told()
+    assert not any(listeners(port) for port in server.ports)

@@ -5,16 +5,21 @@ import http
 import http.client
 import json
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 TIMEOUT = 60.0
 """Seconds that an answer may take."""
+
+SHOWN = 200
+"""Characters of an answer that an error shows at most."""
 
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 
 Images = list[list[list[list[float]]]]
 """``(N, 1, 8, 8)`` grey values from 0, paper, to 1, ink."""
+
+Read = TypeVar("Read")
 
 
 class NoAnswer(Exception):
@@ -44,28 +49,51 @@ class Client(abc.ABC):
         """Return the request for these images, ready to be sent many times."""
 
     @abc.abstractmethod
-    def ask(self, body: bytes) -> list[list[float]]:
-        """Send a request, and return the logits of each of its images.
+    def ask(self, body: bytes, count: int) -> list[list[float]]:
+        """Send a request about so many images, and return the logits of each.
 
         Raises:
-            NoAnswer: there is no server, or it refuses
+            NoAnswer: there is no server, it refuses, or its answer is not what was asked for
         """
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], Read],
+        body: bytes | None = None,
+    ) -> Read:
+        """Return what is read out of the answer's JSON."""
         try:
             self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            # What is left of the answer must not become the next one's.
-            self._connection.close()
             why = str(error) or type(error).__name__
-            raise NoAnswer(f"{self._url} does not answer: {why}") from error
+            raise self._no_answer(f"does not answer: {why}") from error
         text = content.decode("utf-8", "replace")
+        words = " ".join(text.split())
         if answer.status != http.HTTPStatus.OK:
-            raise NoAnswer(f"{self._url} refuses: {answer.status}, {' '.join(text.split())}")
-        return json.loads(text)
+            raise self._no_answer(f"refuses: {answer.status}, {words}")
+        try:
+            return read(json.loads(text))
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"answers what this client cannot read: {words[:SHOWN]}"
+            raise self._no_answer(why) from error
+
+    def _no_answer(self, why: str) -> NoAnswer:
+        # What is left of the answer must not become the next one's.
+        self._connection.close()
+        return NoAnswer(f"{self._url} {why}")
+
+
+def checked(logits: list[list[float]], count: int) -> list[list[float]]:
+    """Return the logits of so many images; ValueError or TypeError: they are something else."""
+    numbers = all(isinstance(value, int | float) for row in logits for value in row)
+    if len(logits) != count or not all(logits) or not numbers:
+        raise ValueError(f"no logits of {count} images")
+    return logits

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     if not 0 <= chosen.image < len(images):
         raise ValueError(f"--image must be from 0 to {len(images) - 1}; it is {chosen.image}")
     client = connect(chosen)
-    (logits,) = client.ask(client.body_of([images[chosen.image]]))
+    (logits,) = client.ask(client.body_of([images[chosen.image]]), 1)
     client.close()
 
     print(f"image {chosen.image}, which is a {labels[chosen.image]}")
