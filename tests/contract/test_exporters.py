@@ -15,8 +15,10 @@ from module_contract.case import Case, Contract
 from module_contract.checks import outcome_of
 from module_contract.exporters import ONNX_PACKAGES
 from module_contract.findings import NotApplicable
+from module_contract.watches import fixed_sizes_watched
 from stated import WithLinear, stated
 from torch import Tensor
+from torch.fx.experimental import symbolic_shapes
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +107,21 @@ def test_the_line_is_named(name: str, check: str, code: str) -> None:
     assert finding.path == f"exporters.py:{number}"
     # One screen line or two, not the exporter's pages.
     assert len(str(finding)) < 300
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(symbolic_shapes, "ShapeEnv"), (symbolic_shapes.ShapeEnv, "evaluate_expr")],
+)
+def test_where_torch_has_renamed_what_is_watched_nothing_fails(
+    owner: object,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(owner, name)
+    with fixed_sizes_watched() as places:
+        pass
+    assert places == []
 
 
 @pytest.mark.parametrize("name", ["Choice", "AttendsInThreeDimensions"])

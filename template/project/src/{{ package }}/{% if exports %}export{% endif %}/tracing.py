@@ -1,4 +1,8 @@
-"""Places that an exporter's error leaves out: found by tracing the model once more."""
+"""Places that an exporter's error leaves out: found by tracing the model once more.
+
+What it traces with is torch's own affair and may be renamed, so nothing of it is imported before it
+is used; without it a message says less, and every export runs as before.
+"""
 
 import contextlib
 import re
@@ -6,8 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
 from .noise import quiet
 from .source import Line, is_own
@@ -17,8 +19,28 @@ from .watches import lines_that_change
 _SIZES = (2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 1000, 10000)
 
 
+def without_values() -> contextlib.AbstractContextManager[object]:
+    """Return a mode in which tensors have no values; one that does nothing where torch has none."""
+    try:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+        from torch.fx.experimental.symbolic_shapes import ShapeEnv
+    except ImportError:
+        return contextlib.nullcontext()
+    return FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
+
+
 def batch_sizes_fixed(model: nn.Module, example: Tensor) -> dict[Line, str]:
     """Return the lines that hold for some sizes of the batch only, each with its condition."""
+    with contextlib.suppress(ImportError, AttributeError):
+        return _sizes_fixed(model, example)
+    # Torch has changed what this looks at.
+    return {}
+
+
+def _sizes_fixed(model: nn.Module, example: Tensor) -> dict[Line, str]:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
     shapes = ShapeEnv()
     fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes)
     rest = [DimDynamic.STATIC] * (example.dim() - 1)
