@@ -186,6 +186,34 @@ class KeptAnswers(Classifier):
         return torch.stack(self.seen).sum(0)
 
 
+class Tally:
+    """State of the author's own, which is no attribute of a module."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def next(self) -> int:
+        self.calls += 1
+        return self.calls
+
+
+TALLY = Tally()
+
+
+class CountedInAnObject(Classifier):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()
+
+    def forward(self, images: Tensor) -> Tensor:  # no rule
+        return self.logits(images) + self.tally.next()
+
+
+class CountedInAGlobal(Classifier):
+    def forward(self, images: Tensor) -> Tensor:  # no rule
+        return self.logits(images) + TALLY.next()
+
+
 class SqueezedBatch(Classifier):
     def forward(self, images: Tensor) -> Tensor:
         return self.logits(images).squeeze()  # NN405
@@ -194,6 +222,16 @@ class SqueezedBatch(Classifier):
 class BatchInShape(Classifier):
     def forward(self, images: Tensor) -> Tensor:
         return self.linear(images.reshape(2, 64))  # no rule
+
+
+class Images(Classifier):
+    def forward(self, images: Tensor) -> Tensor:  # no rule
+        return self.logits(images)[:, None]
+
+
+class Several(nn.Module):
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # no rule
+        return images.flatten(1), images
 
 
 class ByName(nn.Module):
@@ -283,10 +321,29 @@ class LoopOverBatch(Classifier):
         return torch.stack([self.linear(image.flatten()) for image in images])  # no rule
 
 
+class LoopAfterConvolution(Classifier):
+    """How torch convolves depends on the size of the batch as well, and limits nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.logits(self.convolution(images))
+        return torch.stack([2 * row for row in logits])  # no rule
+
+
 class RareOperator(Classifier):
     def forward(self, images: Tensor) -> Tensor:
         squares = images[:, 0].abs() + torch.eye(8).to(images)
         return self.logits(images) + torch.linalg.slogdet(squares).logabsdet[:, None]  # no rule
+
+
+class WrongWidth(Classifier):
+    """What raises is a line of torch's."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(images)  # no rule
 
 
 class Fails(Classifier):

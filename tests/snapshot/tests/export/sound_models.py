@@ -81,6 +81,33 @@ class ScaledByValue(Plain):
         return logits / logits.abs().max()
 
 
+class Rows(Plain):
+    """Goes over the rows of all images as one batch, which takes a tensor that is contiguous."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Linear(8, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = self.rows(images.view(-1, 8))
+        return self.linear(rows.view(-1, 64))
+
+
+class ScalesItsInput(Plain):
+    """Writes into what it is given."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        images.mul_(2).sub_(1)
+        return self.linear(images.flatten(1))
+
+
+class ReturnsItsInput(nn.Module):
+    """Its output is its input, written into."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.view(-1, 64).add_(1)
+
+
 class Recurrent(nn.Module):
     """Rows as a sequence; torch's own layers make tensors and keep lists of weights."""
 

@@ -13,13 +13,20 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
+from digit_classifier.checkpoint import Weights, load_state, save_state
 from digit_classifier.command import run_command
 from digit_classifier.errors import InputError
+from digit_classifier.export import metadata
+from digit_classifier.export import subject as subjects
 from digit_classifier.export.__main__ import main
+from digit_classifier.export.comparison import compare
 from digit_classifier.export.delivery import export
+from digit_classifier.export.measurement import BATCH_SIZES, measure
 from digit_classifier.export.subject import Subject
 from digit_classifier.export.target import Limits, Target, Written
+from digit_classifier.trained import Trained, load_trained
 
 WEIGHTS = "weights.pt"
 EQUAL = Limits(difference=1e-4)
@@ -32,7 +39,7 @@ class Shifted(Target):
     shift: float = 0.0
     limits: Limits = EQUAL
 
-    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+    def write(self, subject: Subject, folder: Path, _: dict[str, Any]) -> Written:
         """Keep the checkpoint's name and the shift."""
         torch.save({"checkpoint": str(subject.path), "shift": self.shift}, folder / WEIGHTS)
         (folder / "notes").mkdir()
@@ -41,8 +48,6 @@ class Shifted(Target):
 
 def load(folder: Path) -> Callable[[Tensor], Tensor]:
     """Answer as the model does, off by the shift; the fresh process calls it."""
-    from digit_classifier.trained import load_trained
-
     kept = torch.load(folder / WEIGHTS, weights_only=True)
     if kept["shift"] == 1000:
         raise RuntimeError("this one does not load")
@@ -72,8 +77,9 @@ def test_what_is_equal_is_delivered_with_its_report(checkpoint: Path, tmp_path: 
     ("shift", "limits", "told"),
     [
         (0.01, EQUAL, "its outputs differ by 1.0e-02"),
-        (float("nan"), EQUAL, "its outputs differ by nan"),
-        (float("nan"), Limits(accuracy_points=1.0), "points of accuracy"),
+        (float("nan"), EQUAL, "numbers that are none"),
+        (float("nan"), Limits(accuracy_points=100.0), "numbers that are none"),
+        (float("nan"), Limits(), "numbers that are none"),
         (1000, Limits(), "cannot be run"),
     ],
 )
@@ -98,7 +104,7 @@ def test_what_is_over_the_limit_leaves_nothing(
     assert told in errors
     assert "Traceback" not in errors
     if shift == 1000:
-        assert "this one does not load" in (tmp_path / "new" / "out.log").read_text()
+        assert "this one does not load" in (tmp_path / "new" / "out.export.log").read_text()
     else:
         assert list(tmp_path.iterdir()) == []
 
@@ -130,6 +136,108 @@ def test_what_is_there_stays(
 
     assert f"{out} is there already" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("limit", [float("nan"), float("inf"), -1.0])
+def test_a_limit_that_is_none_is_refused(limit: float, tmp_path: Path) -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Tolerant(Shifted):
+        tolerance: float = 0.0
+
+    target = Tolerant(checkpoint=tmp_path / "best.pt", out=tmp_path / "out", tolerance=limit)
+    with pytest.raises(InputError, match="--tolerance must be a number from 0 on"):
+        target.check()
+
+
+@pytest.mark.parametrize("out", ["file/out", "file/new/out", "new/..", ".", "/"])
+def test_a_place_that_cannot_be_is_refused(
+    out: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+
+    with pytest.raises(InputError):
+        Shifted(checkpoint=tmp_path / "best.pt", out=Path(out)).check()
+
+
+def test_a_checkpoint_that_changes_meanwhile_is_refused(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = tmp_path / "best.pt"
+    copy.write_bytes(checkpoint.read_bytes())
+
+    def load_late(path: Path) -> Trained:
+        trained = load_trained(path)
+        path.write_bytes(b"the next epoch's")
+        return trained
+
+    monkeypatch.setattr(subjects, "load_trained", load_late)
+    with pytest.raises(InputError, match="was written anew"):
+        subjects.load_subject(copy)
+
+
+@pytest.mark.slow
+def test_training_that_goes_on_does_not_change_what_is_compared(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = load_state(Weights, checkpoint)
+    copy = tmp_path / "best.pt"
+    save_state(whole, copy)
+    subject = subjects.load_subject(copy)
+    nothing = {name: torch.zeros_like(tensor) for name, tensor in whole.model.items()}
+    save_state(dataclasses.replace(whole, model=nothing), copy)
+    (tmp_path / "artefact").mkdir()
+    torch.save({"checkpoint": str(checkpoint), "shift": 0.0}, tmp_path / "artefact" / WEIGHTS)
+
+    assert compare(subject, __name__, tmp_path / "artefact").difference == 0
+
+
+def test_metadata_are_of_this_repository_alone(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A package that is installed in another repository's environment is none of its commits."""
+    subject = subjects.load_subject(checkpoint)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    other = tmp_path / ".venv" / "export" / "metadata.py"
+    other.parent.mkdir(parents=True)
+    other.touch()
+    monkeypatch.setattr(metadata, "__file__", str(other))
+    assert metadata.describe(subject)["git"] is None
+
+    subprocess.run([*git, "add", str(other)], check=True)
+    git_of_it = metadata.describe(subject)["git"]
+    assert len(git_of_it["commit"]) == 40
+    assert git_of_it["dirty"] is True
+
+
+def test_one_image_is_enough(checkpoint: Path) -> None:
+    subject = subjects.load_subject(checkpoint)
+    images, labels = subject.splits.test.tensors
+    one = TensorDataset(images[:1], labels[:1])
+    subject = dataclasses.replace(subject, splits=dataclasses.replace(subject.splits, test=one))
+
+    assert len(subject.example()) == 2
+    seen: list[int] = []
+
+    def predict(batch: Tensor) -> Tensor:
+        seen.append(len(batch))
+        return batch
+
+    measured = measure(predict, one.tensors[0])
+    assert {len(measurement.outputs) for measurement in measured.values()} == {1}
+    # What is timed are full batches.
+    assert set(seen) == {1, *BATCH_SIZES}
 
 
 def test_a_misspelt_target_is_refused_in_one_sentence() -> None:

@@ -1,15 +1,20 @@
 """Which rules of the contract a model must keep before anything of it is written."""
 
+import os
 import pickle
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses import fake_tensor
+from torch.fx.experimental import symbolic_shapes
 
 from digit_classifier.errors import InputError
+from digit_classifier.export import source
 from digit_classifier.export.exportable import refuse_broken_contracts
 from digit_classifier.export.noise import quiet
 from digit_classifier.export.rules import RULES
@@ -34,6 +39,7 @@ LATER = (
     broken.Printed,
     broken.BatchDecides,
     broken.LoopOverBatch,
+    broken.LoopAfterConvolution,
     broken.RareOperator,
 )
 BROKEN = (
@@ -57,10 +63,15 @@ BROKEN = (
     broken.ChangedBuffer,
     broken.CountedCalls,
     broken.KeptAnswers,
+    broken.CountedInAnObject,
+    broken.CountedInAGlobal,
     broken.SqueezedBatch,
     broken.BatchInShape,
+    broken.Images,
+    broken.Several,
     broken.ByName,
     broken.Lock,
+    broken.WrongWidth,
     broken.Fails,
 )
 SOUND = (
@@ -70,6 +81,9 @@ SOUND = (
     sound.CountsInTraining,
     sound.FollowsItsInput,
     sound.ScaledByValue,
+    sound.Rows,
+    sound.ScalesItsInput,
+    sound.ReturnsItsInput,
     sound.Recurrent,
     sound.Optional,
     sound.Tied,
@@ -154,6 +168,67 @@ def test_the_model_and_the_random_numbers_are_left_as_they_were() -> None:
     assert random.getstate() == pythons
     assert pickle.dumps(np.random.get_state()) == numpys
     assert torch.equal(torch.get_rng_state(), torchs)
+
+
+@pytest.mark.parametrize("kind", [broken.WrongWidth, broken.DeviceOfItsOwn])
+def test_files_of_torch_are_nobodys_own_wherever_torch_is(
+    kind: type[nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A virtual environment may see packages that are installed outside of it."""
+    monkeypatch.setattr(source, "_INSTALLED", ())
+
+    with pytest.raises(Exception) as failed:  # noqa: PT011
+        kind()(EXAMPLE)
+
+    line = source.line_of(failed.value)
+    assert line
+    assert marked(kind)[1] == f"{Path(line[0]).name}:{line[1]}: "
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/usr/lib/python3/dist-packages",
+        "/home/someone/.local/lib/python3.11/site-packages",
+        "/srv/env/lib64/python3.11/site-packages",
+    ],
+)
+def test_only_this_package_is_own_among_the_installed_ones(
+    folder: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source, "_INSTALLED", ())
+    parts = {name: str(Path(folder, name, "")) + os.sep for name in ("ours", "ours/export")}
+    monkeypatch.setattr(source, "_PACKAGE", parts["ours"])
+    monkeypatch.setattr(source, "_EXPORT", parts["ours/export"])
+
+    assert source.is_own(str(Path(folder, "ours", "model.py")))
+    assert not source.is_own(str(Path(folder, "ours", "export", "reasons.py")))
+    assert not source.is_own(str(Path(folder, "theirs", "model.py")))
+    assert not source.is_own(torch.nn.functional.__file__)
+    assert source.is_own(__file__)
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    example = EXAMPLE.clone()
+
+    refuse_broken_contracts(ready(sound.ScalesItsInput), example)
+
+    assert torch.equal(example, EXAMPLE)
+
+
+@pytest.mark.parametrize("name", ["FakeTensorMode", "ShapeEnv"])
+def test_a_torch_that_has_renamed_its_internals_is_no_reason_to_refuse(
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (fake_tensor, symbolic_shapes):
+        monkeypatch.delattr(module, name, raising=False)
+
+    refuse_broken_contracts(ready(sound.Plain), EXAMPLE)
+    with pytest.raises(InputError, match="NN301"):
+        refuse_broken_contracts(ready(broken.OwnDevice), EXAMPLE)
 
 
 def test_the_rules_are_those_of_the_contract() -> None:

@@ -1,5 +1,6 @@
 """What a failed export says: the rule, the place in the model's source, and what to do."""
 
+import dataclasses
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
+from torch.fx.experimental import symbolic_shapes
 
 from digit_classifier.command import run_command
 from digit_classifier.errors import InputError
@@ -66,6 +68,18 @@ class DataDependentBranch(nn.Module):
         return -logits
 
 
+class BranchOnBatchSize(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        if images.shape[0] > 4:  # no rule
+            return 2 * logits
+        return logits
+
+
 class LoopOverBatch(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -75,9 +89,17 @@ class LoopOverBatch(nn.Module):
         return torch.cat([self.model(image[None]) for image in images])  # no rule
 
 
+# Every target as it is by default, and what else there is that traces a model in another way.
+COMMANDS: list[tuple[str, ...]] = [(target,) for target in sorted(TARGETS)]
+if "triton" in TARGETS:
+    COMMANDS.append(("triton", "--backend", "pytorch"))
+# Pruning trains the model anew and traces nothing: a branch or a loop is not in its way.
+TRACING = [command for command in COMMANDS if command[0] != "prune"]
+
+
 def status_of(
     around: Callable[[nn.Module], nn.Module],
-    target: str,
+    command: tuple[str, ...],
     checkpoint: Path,
     out: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,10 +109,10 @@ def status_of(
     def load(path: Path) -> Subject:
         subject = load_subject(path)
         model = around(subject.model).eval().requires_grad_(False)
-        return Subject(subject.path, model, subject.weights, subject.splits)
+        return dataclasses.replace(subject, model=model)
 
     monkeypatch.setattr(delivery, "load_subject", load)
-    arguments = [target, "--checkpoint", str(checkpoint), "--out", str(out)]
+    arguments = [*command, "--checkpoint", str(checkpoint), "--out", str(out)]
     return run_command(lambda: main(arguments))
 
 
@@ -102,19 +124,19 @@ def skip_without_extras(target: Callable[..., Target], tmp_path: Path) -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("kind", [HardCodedDevice, UnregisteredMask])
 def test_no_target_writes_a_model_that_breaks_the_contract(
     kind: type[nn.Module],
-    target: str,
+    command: tuple[str, ...],
     checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    skip_without_extras(TARGETS[target], tmp_path)
+    skip_without_extras(TARGETS[command[0]], tmp_path)
 
-    assert status_of(kind, target, checkpoint, tmp_path / "out", monkeypatch) == 2
+    assert status_of(kind, command, checkpoint, tmp_path / "out", monkeypatch) == 2
 
     code, place = marked(kind)
     (told,) = capfd.readouterr().err.splitlines()
@@ -124,51 +146,52 @@ def test_no_target_writes_a_model_that_breaks_the_contract(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"prune"}))
+@pytest.mark.parametrize("command", TRACING, ids=" ".join)
+@pytest.mark.parametrize("kind", [BranchOnBatchSize, LoopOverBatch])
 def test_no_target_writes_a_model_whose_batch_is_fixed(
-    target: str,
+    kind: type[nn.Module],
+    command: tuple[str, ...],
     checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    skip_without_extras(TARGETS[target], tmp_path)
+    skip_without_extras(TARGETS[command[0]], tmp_path)
 
-    assert status_of(LoopOverBatch, target, checkpoint, tmp_path / "out", monkeypatch) == 2
+    assert status_of(kind, command, checkpoint, tmp_path / "out", monkeypatch) == 2
 
-    _, place = marked(LoopOverBatch)
-    told = capfd.readouterr().err.splitlines()[-1]
-    assert told.startswith("error: LoopOverBatch cannot be exported. ")
+    _, place = marked(kind)
+    told = capfd.readouterr().err
+    assert f"error: {kind.__name__} cannot be exported" in told
     assert place in told
-    assert [path.name for path in tmp_path.iterdir()] == ["out.log"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.export.log"]
 
 
 @pytest.mark.slow
-# Pruning trains the model anew and traces nothing: a branch is not in its way.
-@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"prune"}))
+@pytest.mark.parametrize("command", TRACING, ids=" ".join)
 def test_no_target_writes_a_model_with_a_branch_by_value(
-    target: str,
+    command: tuple[str, ...],
     checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    skip_without_extras(TARGETS[target], tmp_path)
+    skip_without_extras(TARGETS[command[0]], tmp_path)
     out = tmp_path / "out"
 
-    assert status_of(DataDependentBranch, target, checkpoint, out, monkeypatch) == 2
+    assert status_of(DataDependentBranch, command, checkpoint, out, monkeypatch) == 2
 
     _, place = marked(DataDependentBranch)
     *before, told = capfd.readouterr().err.splitlines()
     # TorchScript says that it is deprecated.
-    assert before == [] or target == "torchscript"
+    assert before == [] or command == ("torchscript",)
     assert told.startswith("error: DataDependentBranch cannot be exported. NN404 host-sync, ")
     assert place in told
     assert "if logits.sum() > 0:" in told
     assert "torch.where" in told
-    assert told.endswith(f"The whole trace is in {out}.log.")
-    assert [path.name for path in tmp_path.iterdir()] == ["out.log"]
-    assert "Traceback (most recent call last)" in (tmp_path / "out.log").read_text()
+    assert told.endswith(f"The whole trace is in {out}.export.log.")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.export.log"]
+    assert "Traceback (most recent call last)" in (tmp_path / "out.export.log").read_text()
 
 
 def reason(model: nn.Module, export: Callable[[nn.Module], object], log: Path) -> str:
@@ -215,6 +238,41 @@ def test_a_line_that_fixes_the_size_of_the_batch_is_named(
     assert "NN" not in told
 
 
+def test_beside_a_loop_over_the_batch_a_convolution_is_innocent(tmp_path: Path) -> None:
+    told = reason(broken.LoopAfterConvolution(), program, tmp_path / "log")
+
+    _, place = marked(broken.LoopAfterConvolution)
+    assert told.count("this line (`") == 1
+    assert place in told
+    assert "batch <" not in told
+
+
+@pytest.mark.parametrize("name", ["StatelessSymbolicContext", "DimDynamic", "ShapeEnv"])
+def test_a_torch_that_has_renamed_its_internals_makes_a_message_plainer(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = broken.LoopOverBatch().eval()
+    with quiet(), pytest.raises(Exception) as failed:  # noqa: PT011
+        program(model)
+    assert isinstance(failed.value, Exception)
+    monkeypatch.delattr(symbolic_shapes, name)
+
+    told = str(explain(failed.value, model, tmp_path / "log", EXAMPLE))
+
+    assert "LoopOverBatch cannot be exported. forward takes batches of one size only" in told
+
+
+def test_an_error_of_torch_by_another_name_is_told_as_it_is(tmp_path: Path) -> None:
+    class Renamed(Exception):
+        """What a later torch raises."""
+
+    told = str(explain(Renamed("no longer known"), broken.Classifier(), tmp_path / "log", EXAMPLE))
+
+    assert "Classifier cannot be exported. Renamed: no longer known." in told
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("onnxscript") is None,
     reason="needs onnx and onnxscript",
@@ -244,7 +302,7 @@ def test_a_checkpoint_whose_model_cannot_be_built_is_told_in_one_line(
 
     (told,) = capfd.readouterr().err.splitlines()
     assert marked(broken.DeviceOfItsOwn)[1] in told
-    assert [path.name for path in tmp_path.iterdir()] == ["out.log"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.export.log"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")

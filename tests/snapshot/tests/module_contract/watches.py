@@ -1,5 +1,6 @@
 """Watches on a running module: the devices it names, the values it fetches, what it builds."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,7 +8,6 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.overrides import TorchFunctionMode
 
 from .findings import Finding, finding
@@ -231,17 +231,27 @@ def creations_watched() -> Iterator[Creations]:
 def fixed_sizes_watched() -> Iterator[list[str]]:
     """Note the author's lines that, while a module is traced, leave a free size only one value."""
     places: list[str] = []
-    evaluate = ShapeEnv.evaluate_expr
+    # Torch's own affair: where a later one has changed it, no line is named, and nothing fails.
+    try:
+        shapes: Any = importlib.import_module("torch.fx.experimental.symbolic_shapes")
+    except ImportError:
+        shapes = None
+    sizes = getattr(shapes, "ShapeEnv", None)
+    evaluate = getattr(sizes, "evaluate_expr", None)
+    if evaluate is None:
+        yield places
+        return
 
-    def constants(environment: ShapeEnv) -> int:
-        return sum(value.is_number for value in environment.replacements.values())
+    def constants(environment: Any) -> int:
+        replacements = getattr(environment, "replacements", {})
+        return sum(value.is_number for value in replacements.values())
 
-    def evaluate_and_watch(environment: ShapeEnv, *args: Any, **kwargs: Any) -> Any:
+    def evaluate_and_watch(environment: Any, *args: Any, **kwargs: Any) -> Any:
         before = constants(environment)
         result = evaluate(environment, *args, **kwargs)
         if constants(environment) > before:
             places.append(author_line())
         return result
 
-    with patch.object(ShapeEnv, "evaluate_expr", evaluate_and_watch):
+    with patch.object(sizes, "evaluate_expr", evaluate_and_watch):
         yield places

@@ -37,9 +37,10 @@ def measure(predict: Callable[[Tensor], Tensor], images: Tensor) -> Measurements
     with torch.inference_mode():
         for size in BATCH_SIZES:
             full = torch.arange(size) % len(images)
-            # A copy: some runtimes use the memory of an answer again for the next.
-            outputs = torch.cat([predict(batch).clone() for batch in images.split(size)])
-            measured[size] = Measurement(outputs, _milliseconds(predict, images[full]))
+            # Copies: a model may write into its input, and some runtimes use the memory of an
+            # answer again for the next.
+            answers = [predict(batch.clone()).clone() for batch in images.split(size)]
+            measured[size] = Measurement(torch.cat(answers), _milliseconds(predict, images[full]))
     return measured
 
 

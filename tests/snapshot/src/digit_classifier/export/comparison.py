@@ -1,6 +1,7 @@
 """An artefact against the model that it came from, on real test images."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..checkpoint import save_state
 from . import subject as subjects
 from .measurement import MAX_IMAGES, Measurement, Measurements
 from .subject import Subject
@@ -54,14 +56,15 @@ class Comparison:
 
     def over(self, limits: Limits) -> str:
         """Return what is beyond the limits, as the end of a sentence; nothing where all is well."""
-        # Written so that NaN is beyond every limit.
-        if limits.difference is not None and not self.difference <= limits.difference:
+        if not math.isfinite(self.difference):
+            return "it gives numbers that are none, or gives some where the model gives none"
+        if limits.difference is not None and self.difference > limits.difference:
             return (
                 f"its outputs differ by {self.difference:.1e} from the model's; the limit is "
                 f"{limits.difference:.1e}"
             )
         lost = 100 * (self.accuracy_before - self.accuracy_after)
-        if limits.accuracy_points is not None and not lost <= limits.accuracy_points:
+        if limits.accuracy_points is not None and lost > limits.accuracy_points:
             return (
                 f"it loses {lost:.2f} points of accuracy on the test images; the limit is "
                 f"{limits.accuracy_points:.2f}"
@@ -80,10 +83,15 @@ def compare(subject: Subject, module: str, folder: Path) -> Comparison:
     Raises:
         NotLoadedBack: the artefact does not load, or does not run
     """
-    pairs = [subject.splits.test[index] for index in range(len(subject.splits.test))][:MAX_IMAGES]
+    test = subject.splits.test
+    pairs = [test[index] for index in range(min(len(test), MAX_IMAGES))]
     images, labels = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     # The model, too: in this process, after an export, it would be slower than it is.
-    before = _measure_afresh(images, subjects.__name__, subject.path)
+    with tempfile.TemporaryDirectory() as scratch:
+        # Its own file may have been written anew: training goes on.
+        checkpoint = Path(scratch, subject.path.name)
+        save_state(subject.weights, checkpoint)
+        before = _measure_afresh(images, subjects.__name__, checkpoint)
     after = _measure_afresh(images, module, folder)
     return _compared(before, after, labels)
 

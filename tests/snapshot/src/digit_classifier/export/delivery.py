@@ -52,7 +52,7 @@ def export(target: Target, name: str) -> Report:
             metadata=metadata,
             written=written,
             comparison=comparison,
-            bytes_before=size_of([target.checkpoint]),
+            bytes_before=subject.bytes,
             bytes_after=size_of([folder / file for file in written.files]),
         )
         say(report.table())
@@ -61,6 +61,8 @@ def export(target: Target, name: str) -> Report:
             raise Told(1)
         (folder / NAME).write_text(report.to_json(), encoding="utf-8")
         target.deliver(folder)
+    # Of an earlier export that failed.
+    _log(target.out).unlink(missing_ok=True)
     say(f"exported to {target.out}")
     return report
 
@@ -76,7 +78,8 @@ def _loaded(target: Target) -> Subject:
 
 
 def _log(out: Path) -> Path:
-    return out.with_name(f"{out.name}.log")
+    # A name that nobody gives to a file of his own.
+    return out.with_name(f"{out.name}.export.log")
 
 
 @contextlib.contextmanager

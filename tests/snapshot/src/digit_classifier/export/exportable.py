@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from ..console import silence
 from .noise import quiet
@@ -18,6 +16,7 @@ from .reasons import failure, refusal
 from .registry import plain_attributes, unregistered
 from .rules import Breach
 from .source import assignment, change, definition, line_of, place
+from .tracing import without_values
 from .watches import CallWatch, creations_watched, lines_that_change, random_states
 
 DEVICE = "cpu"
@@ -93,7 +92,7 @@ def _forward(model: nn.Module, example: Tensor) -> Iterator[Breach]:
     output: object = None
     with creations_watched() as created, CallWatch(DEVICE) as watch:
         try:
-            output = model(example)
+            output = model(example.clone())
         except Exception as error:
             failed = _failed(error, len(example))
             # A device that is not there is why it failed, whatever the error says.
@@ -104,6 +103,10 @@ def _forward(model: nn.Module, example: Tensor) -> Iterator[Breach]:
         kind = type(output).__name__
         problem = f"forward returns a {kind}, where whatever runs an artefact expects one tensor"
         yield Breach("", definition(type(model).forward), problem)
+    elif output.ndim != 2:
+        problem = f"forward returns a tensor of shape {tuple(output.shape)}"
+        mend = "Return a row of logits for each input."
+        yield Breach("", definition(type(model).forward), problem, mend)
 
 
 def _batches(model: nn.Module, example: Tensor) -> Iterator[Breach]:
@@ -111,7 +114,7 @@ def _batches(model: nn.Module, example: Tensor) -> Iterator[Breach]:
     for size in (1, 3):
         with CallWatch(DEVICE) as watch:
             try:
-                output = model(example[:1].expand(size, *example.shape[1:]))
+                output = model(example[:1].repeat(size, *(1 for _ in example.shape[1:])))
             except Exception as error:
                 yield _failed(error, size)
                 return
@@ -139,10 +142,9 @@ def _meta_device(model: nn.Module, example: Tensor) -> Iterator[Breach]:
     state = {name: tensor.to("meta") for name, tensor in own}
     batch = example.to("meta")
     watch = CallWatch("meta")
-    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
-    # Fake tensors have no values: a model that asks for one gets no further, and is not thereby
-    # wrong. What was named until then is known.
-    with contextlib.suppress(Exception), fake, watch:
+    # A model that asks for a value gets no further, and is not thereby wrong. What was named until
+    # then is known.
+    with contextlib.suppress(Exception), without_values(), watch:
         functional_call(model, state, (batch,))
     yield from watch.devices.values()
 
@@ -150,28 +152,37 @@ def _meta_device(model: nn.Module, example: Tensor) -> Iterator[Breach]:
 def _repetition(model: nn.Module, example: Tensor) -> Iterator[Breach]:
     """Whether the same input gives the same output again, and draws nothing."""
     drawn, before = random_states(), _kept(model)
-    first = model(example)
+    # Each call has a batch of its own: a model may write into what it is given, or return it.
+    first = model(example.clone())
     if random_states() != drawn:
         with lines_that_change(random_states) as lines:
-            model(example)
+            model(example.clone())
         for where in dict.fromkeys(place(*line) for line, _ in lines):
             yield Breach("NN402", where, "forward draws a random number in evaluation mode too")
         return
     after = _kept(model)
-    if torch.allclose(first, model(example), equal_nan=True):
+    if _equal(first, model(example.clone())):
         return
-    problem = "so the same input gives another output at the next call"
+    problem = "the same input gives another output at the next call"
     mend = "Return it instead, or change it only where `self.training`."
-    for (path, name), now in after.items():
-        if now == before.get((path, name)):
-            continue
+    changed = {key: now for key, now in after.items() if now != before.get(key)}
+    if not changed:
+        # What it counts or keeps is out of sight: in an object of its own, or in a global.
+        mend = "Keep nothing from call to call, or only where `self.training`."
+        yield Breach("", definition(type(model).forward), problem, mend)
+    for (path, name), now in changed.items():
         module = model.get_submodule(path)
         where = change(module, name)
         if name in dict(module.named_buffers(recurse=False)) and now[0] != before[path, name][0]:
-            yield Breach("NN203", where, f"forward rebinds the buffer `{name}`, {problem}")
+            yield Breach("NN203", where, f"forward rebinds the buffer `{name}`, so {problem}")
         else:
-            told = f"forward changes `{name}` in evaluation mode, {problem}"
+            told = f"forward changes `{name}` in evaluation mode, so {problem}"
             yield Breach("", where, told, mend)
+
+
+def _equal(first: Tensor, again: Tensor) -> bool:
+    same_kind = (first.shape, first.dtype) == (again.shape, again.dtype)
+    return same_kind and torch.allclose(first, again, equal_nan=True)
 
 
 def _kept(model: nn.Module) -> dict[tuple[str, str], tuple[int, int]]:

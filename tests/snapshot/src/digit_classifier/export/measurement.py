@@ -36,9 +36,11 @@ def measure(predict: Callable[[Tensor], Tensor], images: Tensor) -> Measurements
     measured = {}
     with torch.inference_mode():
         for size in BATCH_SIZES:
-            # A copy: some runtimes use the memory of an answer again for the next.
-            outputs = torch.cat([predict(batch).clone() for batch in images.split(size)])
-            measured[size] = Measurement(outputs, _milliseconds(predict, images[:size]))
+            full = torch.arange(size) % len(images)
+            # Copies: a model may write into its input, and some runtimes use the memory of an
+            # answer again for the next.
+            answers = [predict(batch.clone()).clone() for batch in images.split(size)]
+            measured[size] = Measurement(torch.cat(answers), _milliseconds(predict, images[full]))
     return measured
 
 

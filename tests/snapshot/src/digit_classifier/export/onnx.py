@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from .extras import require
 from .noise import quiet
+from .program import BATCH, program_of
 from .subject import INPUT, OUTPUT, Subject
 from .target import Limits, Target, Written
 
@@ -72,18 +73,15 @@ def write_onnx(
         metadata: goes into the file's own metadata, each entry as JSON
         opset: version of ONNX's operators; None: the one that torch recommends
     """
-    sizes = ({0: torch.export.Dim("batch")},)
+    # Of a model, torch.onnx.export would try other tracers where this one fails.
+    traced = program_of(model, example)
     with quiet():
-        # Where this fails, torch.onnx.export would try another tracer, which takes the example's
-        # side of a condition, or its number of images, for the only one.
-        torch.export.export(model, (example,), dynamic_shapes=sizes)
         program = torch.onnx.export(
-            model,
-            (example,),
+            traced,
             dynamo=True,
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=sizes,
+            dynamic_shapes=({0: BATCH},),
             opset_version=opset,
             verbose=False,
         )

@@ -69,7 +69,7 @@ class Prune(Target):
         by_layer = masks.sparsity(pruned.model)
         facts = {
             "zeros": f"{by_layer.total:.1%} of what can be pruned",
-            "epochs": pruned.epoch - subject.weights.epoch,
+            "epochs_until_the_best": pruned.epoch - subject.weights.epoch,
             "compressed_kilobytes": (
                 f"{_compressed(subject.weights.model) / 1000:.0f} before, "
                 f"{_compressed(pruned.model) / 1000:.0f} after"

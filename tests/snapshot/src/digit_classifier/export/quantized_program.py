@@ -1,7 +1,6 @@
 """Programs of torch whose weights have eight bits, made by torchao."""
 
 import copy
-import logging
 from typing import Literal
 
 import torch
@@ -10,12 +9,11 @@ from torch.export import ExportedProgram
 
 from ..errors import InputError
 from .noise import quiet
-from .torch_export import program_of
+from .program import program_of
 
 BATCH = 64
 
 # Kernels for GPUs that are not here, and torch's plans with torchao: nothing that one can act on.
-logging.getLogger("torchao").setLevel(logging.ERROR)
 with quiet():
     import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
     from torchao.quantization import (
@@ -90,7 +88,7 @@ def quantized_weights(program: ExportedProgram) -> int:
     return sum(
         tensor.numel()
         for tensor in tensors
-        if isinstance(tensor, Tensor) and tensor.dtype == torch.int8 and tensor[0].numel() > 1
+        if isinstance(tensor, Tensor) and tensor.dtype == torch.int8 and tensor.ndim > 1
     )
 
 

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
-from torch.fx.experimental.symbolic_shapes import (
-    ConstraintViolationError,
-    GuardOnDataDependentSymNode,
-)
 
 from ..errors import InputError
 from .rules import Breach
 from .source import Line, causes, line_of, place, text_at
 from .tracing import batch_sizes_fixed, lines_of_operator
 
-_BY_VALUE = (
-    GuardOnDataDependentSymNode,
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-)
+# Errors that torch keeps to itself, so by name: where a later torch renames one, what is told of it
+# is plainer, and every export still runs.
+_BY_VALUE = {
+    "GuardOnDataDependentSymNode",
+    "DataDependentOutputException",
+    "DynamicOutputShapeException",
+}
+_BATCH_FIXED = {"ConstraintViolationError"}
 # What errors say where a value was wanted that tracing does not have.
 _VALUE_WANTED = (
     "data-dependent",
@@ -62,9 +60,12 @@ def explain(
         log: where to write the trace
         example: a batch that the model takes; with it, more places in its source can be named
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     told = refusal(model, breaches_of(error, model, example))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError as failed:
+        return InputError(f"{told} The whole trace cannot be written: {failed.strerror}.")
     return InputError(f"{told} The whole trace is in {log}.")
 
 
@@ -88,7 +89,8 @@ def breaches_of(
     texts = [str(cause) for cause in causes(error)]
     line = line_of(error)
     where = place(*line) if line else ""
-    if any(isinstance(cause, _BY_VALUE) for cause in causes(error)) or _any(_VALUE_WANTED, texts):
+    kinds = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
+    if kinds & _BY_VALUE or _any(_VALUE_WANTED, texts):
         return [_value_wanted(line)]
     if _any(_NO_DEVICE, texts):
         problem = f"the device that it names is not there: {_first_line(next(causes(error)))}"
@@ -96,7 +98,7 @@ def breaches_of(
         return [Breach("NN301", where, problem, mend)]
     if _any(_OTHER_DEVICE, texts):
         return [Breach("NN301", where, f"forward leaves its input's device: {_first_line(error)}")]
-    if any(isinstance(cause, ConstraintViolationError) for cause in causes(error)):
+    if kinds & _BATCH_FIXED:
         return _batch_fixed(error, model, example)
     for text in texts:
         if found := _NO_OPERATOR.search(text):

@@ -62,7 +62,7 @@ _TABLE = (
     Rule(
         "NN404",
         "host-sync",
-        "Keep the value a tensor on its device.",
+        "Compute with the value as a tensor, and leave it on its device.",
     ),
     Rule(
         "NN405",

@@ -31,6 +31,8 @@ _PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
 _INSTALLED = tuple(
     f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+# What is installed for the user, or for a Python that this one builds on, is in none of those.
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 def place(filename: str, line: int) -> str:
@@ -55,7 +57,11 @@ def is_own(filename: str) -> bool:
     """Whether a file is the author's: of this package, or of no installed one."""
     if is_export(filename) or filename.startswith("<"):
         return False
-    return filename.startswith(_PACKAGE) or not filename.startswith(_INSTALLED)
+    # This package may be installed among the others.
+    if filename.startswith(_PACKAGE):
+        return True
+    installed = filename.startswith((_TORCH, *_INSTALLED))
+    return not (installed or any(part in filename for part in _PACKAGES))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

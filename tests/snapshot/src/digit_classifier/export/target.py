@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +49,15 @@ class Target(abc.ABC):
 
     def check(self) -> None:
         """Refuse, before anything is computed, what cannot go well."""
+        for option in ("tolerance", "max_accuracy_loss"):
+            limit = getattr(self, option, 0.0)
+            if not 0 <= limit < math.inf:
+                name = option.replace("_", "-")
+                raise InputError(f"--{name} must be a number from 0 on; it is {limit}.")
+        if self.out.name in ("", ".."):
+            raise InputError(f"--out must name a folder of its own; it is {self.out}.")
+        if (parent := next(one for one in self.out.absolute().parents if one.exists())).is_file():
+            raise InputError(f"{self.out} cannot be made: {parent} is a file.")
         if self.out.is_symlink() or self.out.exists():
             raise InputError(f"{self.out} is there already: give another --out, or remove it.")
 

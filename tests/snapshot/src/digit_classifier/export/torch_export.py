@@ -1,6 +1,7 @@
 """torch.export: a model as a program that torch runs without the code that it was written in."""
 
 import dataclasses
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 
 from .noise import quiet
+from .program import program_of
 from .subject import Subject
 from .target import Limits, Target, Written
 
@@ -35,17 +37,6 @@ class TorchExport(Target):
         return Written(files=(FILE,), limits=Limits(difference=self.tolerance))
 
 
-def program_of(model: nn.Module, example: Tensor) -> ExportedProgram:
-    """Return the program of a model whose batch size is free.
-
-    Args:
-        model: in evaluation mode, on the CPU
-        example: a batch of at least two inputs
-    """
-    with quiet():
-        return torch.export.export(model, (example,), dynamic_shapes=({0: Dim("batch")},))
-
-
 def write_program(
     model: nn.Module,
     example: Tensor,
@@ -65,7 +56,10 @@ def save_program(program: ExportedProgram, path: Path, metadata: dict[str, Any])
                     node.meta.pop(trace, None)
     extra = {METADATA: json.dumps(metadata, ensure_ascii=False)}
     with quiet():
-        torch.export.save(program, path, extra_files=extra)
+        # Into memory first: where the disk is full, torch's own writer takes the process down.
+        content = io.BytesIO()
+        torch.export.save(program, content, extra_files=extra)
+    path.write_bytes(content.getvalue())
 
 
 def load(folder: Path) -> Callable[[Tensor], Tensor]:
