@@ -16,6 +16,10 @@ from .subject import INPUT, OUTPUT, Subject
 FORMAT = 1
 
 PACKAGE = __package__.partition(".")[0]
+"""Name of the project's package, and so of its model."""
+
+FILE = "metadata.json"
+"""Name of the metadata where they are a file of their own, inside an artefact or in its folder."""
 
 
 def describe(subject: Subject) -> dict[str, Any]:

@@ -11,15 +11,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
+from .metadata import FILE as METADATA
 from .noise import quiet
 from .program import program_of
 from .subject import Subject
 from .target import Limits, Target, Written
 
 FILE = "model.pt2"
-METADATA = "metadata.json"
-"""Name of the metadata inside the file."""
-
 TRACES = ("from_node", "nn_module_stack", "source_fn_stack", "stack_trace", "torch_fn")
 """Where in the source each step came from: half of a small program's size, and folders of ours."""
 
