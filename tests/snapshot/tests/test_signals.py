@@ -1,9 +1,13 @@
 """A signal to stop does what suits the moment, and is never lost."""
 
+import io
 import signal
+from typing import Any
 
 import pytest
+import torch
 
+from digit_classifier.command import run_command
 from digit_classifier.distributed import ALONE
 from digit_classifier.signals import NAMES, Stopped, StopSignals
 
@@ -44,3 +48,45 @@ def test_the_usual_handlers_come_back() -> None:
         assert signal.getsignal(signal.SIGTERM) != before
 
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+class SignalledFile(io.BytesIO):
+    """A file during whose second write a signal comes."""
+
+    writes = 0
+
+    def write(self, data: Any) -> int:
+        """Raise the signal, then go on as any file."""
+        self.writes += 1
+        if self.writes == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return super().write(data)
+
+
+def test_a_stop_in_the_middle_of_a_file_is_a_stop_and_no_error() -> None:
+    def main() -> None:
+        with StopSignals():
+            torch.save({"weight": torch.zeros(3)}, SignalledFile())
+
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        main()
+    assert run_command(main) == 128 + signal.SIGTERM
+
+
+def test_ctrl_c_in_the_middle_of_a_file_is_a_stop_and_no_error() -> None:
+    def main() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("the file is unfinished")
+
+    assert run_command(main) == 130
+
+
+def test_any_other_error_stays_one() -> None:
+    def main() -> None:
+        with StopSignals():
+            raise RuntimeError("the file is unfinished")
+
+    with pytest.raises(RuntimeError, match="unfinished"):
+        run_command(main)

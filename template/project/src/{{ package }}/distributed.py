@@ -165,7 +165,7 @@ def launched_processes() -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
-def lost_contact(error: RuntimeError) -> bool:
+def lost_contact(error: BaseException) -> bool:
     """Tell the end of a neighbour, which torch reports in several ways, from a fault of ours."""
     return distributed.is_available() and (
         isinstance(error, distributed.DistError) or "gloo" in str(error).lower()

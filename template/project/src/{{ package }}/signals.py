@@ -27,6 +27,22 @@ class Stopped(BaseException):
         self.number = number
 
 
+def stop_behind(error: BaseException) -> int:
+    """Return the exit status of the stop that an error came of, or 0.
+
+    128 and the signal's number; 130 by Ctrl-C. The error may be the stop itself, or what a library
+    made of being interrupted: ``torch.save`` ends with one about an unfinished file.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Stopped):
+            return 128 + cause.number
+        if isinstance(cause, KeyboardInterrupt):
+            return 130
+        cause = cause.__cause__ or cause.__context__
+    return 0
+
+
 class StopSignals:
     """Take the signals while the ``with`` block runs; they then do what suits the moment.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from .distributed import lost_contact
 from .errors import InputError, Told, sentence, status, tell
-from .signals import Stopped
+from .signals import Stopped, stop_behind
 
 
 def run_command(main: Callable[[], None]) -> int:
@@ -22,11 +22,9 @@ def run_command(main: Callable[[], None]) -> int:
         return status(error)
     except Told as told:
         return told.status
-    except Stopped as stopped:
-        return 128 + stopped.number
-    except KeyboardInterrupt:
-        return 130
-    except RuntimeError as error:
+    except (Stopped, KeyboardInterrupt, Exception) as error:
+        if stopped := stop_behind(error):
+            return stopped
         if not lost_contact(error):
             raise
         tell("another process of this run has ended.")

@@ -26,6 +26,7 @@ from digit_classifier.export.delivery import export
 from digit_classifier.export.measurement import BATCH_SIZES, measure
 from digit_classifier.export.subject import Subject
 from digit_classifier.export.target import Limits, Target, Written
+from digit_classifier.signals import StopSignals
 from digit_classifier.trained import Trained, load_trained
 
 WEIGHTS = "weights.pt"
@@ -255,6 +256,33 @@ def test_a_file_that_is_no_checkpoint_is_refused(
 
     assert "is no checkpoint" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
+
+
+class Interrupted(Target):
+    """A target of the tests: a signal comes as it writes, and the library tells another error."""
+
+    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+        """Fail as torch does, whose archive stays unfinished."""
+        (folder / WEIGHTS).write_bytes(b"half")
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise RuntimeError("unexpected pos 46 vs 0")
+
+
+def test_a_stop_that_a_library_tells_as_an_error_is_a_stop(
+    checkpoint: Path,
+    tmp_path: Path,
+) -> None:
+    target = Interrupted(checkpoint=checkpoint, out=tmp_path / "new" / "out")
+
+    def stopped() -> None:
+        with StopSignals():
+            export(target, "interrupted")
+
+    assert run_command(stopped) == 128 + signal.SIGTERM
+    # No log of a failed export either.
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

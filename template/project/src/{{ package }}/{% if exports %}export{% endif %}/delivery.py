@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..console import say
 from ..errors import InputError, Told, tell
+from ..signals import stop_behind
 from .comparison import NotLoadedBack, compare
 from .exportable import refuse_broken_contracts
 from .metadata import describe
@@ -39,6 +40,8 @@ def export(target: Target, name: str) -> Report:
         except (InputError, OSError) as _:
             raise
         except Exception as error:
+            if stop_behind(error):
+                raise
             raise explain(error, subject.model, _log(target.out), subject.example()) from error
         say("loading it back in a fresh process …")
         try:
