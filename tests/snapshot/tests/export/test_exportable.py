@@ -14,10 +14,10 @@ from torch._subclasses import fake_tensor
 from torch.fx.experimental import symbolic_shapes
 
 from digit_classifier.errors import InputError
-from digit_classifier.export import source
-from digit_classifier.export.exportable import refuse_broken_contracts
+from digit_classifier.export.diagnosis import source
+from digit_classifier.export.diagnosis.exportable import refuse_broken_contracts
+from digit_classifier.export.diagnosis.rules import RULES
 from digit_classifier.export.noise import quiet
-from digit_classifier.export.rules import RULES
 
 from . import broken_models as broken
 from . import sound_models as sound

@@ -15,8 +15,8 @@ from digit_classifier.command import run_command
 from digit_classifier.errors import InputError
 from digit_classifier.export import delivery
 from digit_classifier.export.__main__ import TARGETS, main
+from digit_classifier.export.diagnosis.reasons import explain
 from digit_classifier.export.noise import quiet
-from digit_classifier.export.reasons import explain
 from digit_classifier.export.subject import Subject, load_subject
 from digit_classifier.export.target import Target
 

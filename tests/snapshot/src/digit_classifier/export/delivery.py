@@ -10,9 +10,9 @@ from ..console import say
 from ..errors import InputError, Told, tell
 from ..signals import stop_behind
 from .comparison import NotLoadedBack, compare
-from .exportable import refuse_broken_contracts
+from .diagnosis.exportable import refuse_broken_contracts
+from .diagnosis.reasons import explain
 from .metadata import describe
-from .reasons import explain
 from .report import NAME, Report, size_of
 from .subject import Subject, load_subject
 from .target import Target

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ...errors import InputError
 from .rules import Breach
 from .source import Line, causes, line_of, place, text_at
 from .tracing import batch_sizes_fixed, lines_of_operator

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..console import silence
-from .noise import quiet
+from ...console import silence
+from ..noise import quiet
 from .reasons import failure, refusal
 from .registry import plain_attributes, unregistered
 from .rules import Breach

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .noise import quiet
+from ..noise import quiet
 from .source import Line, is_own
 from .watches import lines_that_change
 

@@ -24,10 +24,10 @@ _TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 _PASSED_ON = {
     str(Path(_TORCH, name)) for name in ("overrides.py", "_tensor.py", "nn/modules/module.py")
 }
-_EXPORT = f"{Path(__file__).parent}{os.sep}"
+_EXPORT = f"{Path(__file__).parents[1]}{os.sep}"
 # A watch stands between a line and what it calls.
-_WATCHES = f"{_EXPORT}watches.py"
-_PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
+_WATCHES = str(Path(__file__).with_name("watches.py"))
+_PACKAGE = f"{Path(__file__).parents[2]}{os.sep}"
 _INSTALLED = tuple(
     f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -49,7 +49,7 @@ def text_at(filename: str, line: int) -> str:
 
 
 def is_export(filename: str) -> bool:
-    """Whether a file is one of this folder's, which call the model."""
+    """Whether a file is one of the exports', which call the model."""
     return filename.startswith(_EXPORT)
 
 
