@@ -2,6 +2,8 @@
 
 import io
 import signal
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +50,26 @@ def test_the_usual_handlers_come_back() -> None:
         assert signal.getsignal(signal.SIGTERM) != before
 
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+class Finalised:
+    """An object at whose end a signal comes, and whatever that raises is dropped."""
+
+    def __del__(self) -> None:
+        """Raise the signal."""
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_strikes_where_nothing_can_be_raised_comes_again() -> None:
+    hook = sys.unraisablehook
+
+    def main() -> None:
+        with StopSignals():
+            Finalised()
+            time.sleep(60)
+
+    assert run_command(main) == 128 + signal.SIGTERM
+    assert sys.unraisablehook == hook
 
 
 class SignalledFile(io.BytesIO):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
@@ -13,6 +14,8 @@ from .distributed import Processes
 
 # Windows has no SIGHUP.
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+AGAIN_SECONDS = 0.01
+"""How much later a signal comes again whose exception was dropped."""
 
 
 class Stopped(BaseException):
@@ -46,7 +49,8 @@ def stop_behind(error: BaseException) -> int:
 class StopSignals:
     """Take the signals while the ``with`` block runs; they then do what suits the moment.
 
-    As it comes, a signal raises ``Stopped`` at once. While they are ``held``, it is noted for
+    As it comes, a signal raises ``Stopped`` at once; where Python drops what is raised, in a
+    finaliser for one, it comes again a moment later. While they are ``held``, it is noted for
     ``agreed``, and nothing is interrupted: in the middle of ``torch.save`` that would come out as
     an error about an unfinished file, and TensorBoard's writer, which waits for a thread, would
     hang. The first signal counts. torchrun sends each again to its workers, which have got it from
@@ -57,6 +61,7 @@ class StopSignals:
         self.number = 0
         self._holding = False
         self._usual: dict[signal.Signals, Any] = {}
+        self._usual_hook: Any = None
 
     def __enter__(self) -> Self:
         """Put the handlers in place; outside the main thread no signal comes, and none is taken."""
@@ -68,6 +73,7 @@ class StopSignals:
             if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):
                 continue
             self._usual[number] = signal.signal(number, self._receive)
+        self._usual_hook, sys.unraisablehook = sys.unraisablehook, self._send_again
         return self
 
     def __exit__(
@@ -79,6 +85,8 @@ class StopSignals:
         """Put the usual handlers back."""
         for number, handler in self._usual.items():
             signal.signal(number, handler)
+        if self._usual_hook:
+            sys.unraisablehook = self._usual_hook
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -105,3 +113,23 @@ class StopSignals:
             raise Stopped(number)
         if os.environ.get("RANK", "0") == "0":
             notify(f"{signal.Signals(number).name}: stopping after this step.")
+
+    def _send_again(self, dropped: "sys.UnraisableHookArgs") -> None:
+        """Let a signal come again whose exception met a place that lets none out."""
+        if not isinstance(dropped.exc_value, Stopped):
+            self._usual_hook(dropped)
+            return
+        self.number = 0
+        # By another thread: here it would meet the same place.
+        again = threading.Timer(AGAIN_SECONDS, _send, [dropped.exc_value.number])
+        again.daemon = True
+        again.start()
+
+
+def _send(number: int) -> None:
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        # A signal that this thread raised would not wake the main one, wherever that waits.
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)

@@ -321,16 +321,28 @@ class LoopOverBatch(Classifier):
         return torch.stack([self.linear(image.flatten()) for image in images])  # no rule
 
 
-class LoopAfterConvolution(Classifier):
+class Convolved(Classifier):
     """How torch convolves depends on the size of the batch as well, and limits nothing."""
 
     def __init__(self) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(1, 1, 3, padding=1)
 
+
+class LoopAfterConvolution(Convolved):
     def forward(self, images: Tensor) -> Tensor:
         logits = self.logits(self.convolution(images))
         return torch.stack([2 * row for row in logits])  # no rule
+
+
+class BranchAfterConvolution(Convolved):
+    """Its condition is the very one by which torch chooses how to convolve."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.logits(self.convolution(images))
+        if images.shape[0] < 16:  # no rule
+            return 2 * logits
+        return logits
 
 
 class RareOperator(Classifier):

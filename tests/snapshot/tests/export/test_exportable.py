@@ -40,6 +40,7 @@ LATER = (
     broken.BatchDecides,
     broken.LoopOverBatch,
     broken.LoopAfterConvolution,
+    broken.BranchAfterConvolution,
     broken.RareOperator,
 )
 BROKEN = (

@@ -238,13 +238,21 @@ def test_a_line_that_fixes_the_size_of_the_batch_is_named(
     assert "NN" not in told
 
 
-def test_beside_a_loop_over_the_batch_a_convolution_is_innocent(tmp_path: Path) -> None:
-    told = reason(broken.LoopAfterConvolution(), program, tmp_path / "log")
+@pytest.mark.parametrize(
+    ("kind", "condition"),
+    [(broken.LoopAfterConvolution, "Eq(batch, 2)"), (broken.BranchAfterConvolution, "batch < 16")],
+)
+def test_a_convolution_is_innocent_of_what_another_line_does(
+    kind: type[nn.Module],
+    condition: str,
+    tmp_path: Path,
+) -> None:
+    told = reason(kind(), program, tmp_path / "log")
 
-    _, place = marked(broken.LoopAfterConvolution)
+    _, place = marked(kind)
     assert told.count("this line (`") == 1
     assert place in told
-    assert "batch <" not in told
+    assert condition in told
 
 
 @pytest.mark.parametrize("name", ["StatelessSymbolicContext", "DimDynamic", "ShapeEnv"])

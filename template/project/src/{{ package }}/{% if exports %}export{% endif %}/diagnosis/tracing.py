@@ -50,22 +50,43 @@ def _sizes_fixed(model: nn.Module, example: Tensor) -> dict[Line, str]:
     symbol = free.node.expr
     seen = lines_that_change(lambda: len(shapes.guards))
     # How far it gets is all that matters.
-    with quiet(), contextlib.suppress(Exception), torch.no_grad(), fake, seen as lines:
+    tracing = (quiet(), contextlib.suppress(Exception), torch.no_grad(), fake)
+    with contextlib.ExitStack() as stack:
+        for mode in (*tracing, _convolutions_free(shapes)):
+            stack.enter_context(mode)
+        lines = stack.enter_context(seen)
         model(batch)
     found: dict[Line, str] = {}
-    sizes: dict[Line, int] = {}
     done = 0
     for line, count in lines:
         for guard in shapes.guards[done:count]:
             kept = [size for size in _SIZES if guard.expr.subs(symbol, size) == True]  # noqa: E712
             if guard.expr.free_symbols == {symbol} and len(kept) < len(_SIZES):
                 found.setdefault(line, str(guard.expr).replace(str(symbol), "batch"))
-                sizes[line] = min(len(kept), sizes.get(line, len(kept)))
         done = count
-    # Beside a line that takes one size alone, one that asks for more or less is innocent: torch
-    # chooses by size how it convolves, and takes both.
-    only_one = {line: condition for line, condition in found.items() if sizes[line] <= 1}
-    return only_one or found
+    return found
+
+
+def _convolutions_free(shapes: Any) -> contextlib.AbstractContextManager[object]:
+    """Let no convolution limit the batch: by its size torch chooses how, and takes any."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class ConvolutionsFree(TorchDispatchMode):
+        def __torch_dispatch__(
+            self,
+            func: Any,
+            types: Any,
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> Any:
+            convolves = func is torch.ops.aten.convolution.default
+            with shapes.suppress_guards() if convolves else contextlib.nullcontext():
+                return func(*args, **(kwargs or {}))
+
+    # Torch gives its constructor no types.
+    kind: Any = ConvolutionsFree
+    mode: contextlib.AbstractContextManager[object] = kind()
+    return mode
 
 
 def lines_of_operator(model: nn.Module, example: Tensor, name: str) -> list[Line]:
