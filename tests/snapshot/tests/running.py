@@ -21,7 +21,8 @@ from digit_classifier.metrics import read_metrics
 
 TRAIN = "digit_classifier.train"
 EVALUATE = "digit_classifier.evaluate"
-TIMEOUT = 240
+TIMEOUT = 600
+"""Seconds after which a test that waits has failed; a busy machine needs many to import torch."""
 # Small enough for a test, with an epoch of nine steps.
 SMALL = (
     "--device=cpu",
@@ -112,8 +113,12 @@ def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> No
     """Wait until a run has a checkpoint of this step, or a later one."""
     checkpoints = CheckpointFolder(folder)
     deadline = time.monotonic() + TIMEOUT
-    while not any(done >= step for done in checkpoints.steps()):
-        assert process.poll() is None, process.communicate()
+    while True:
+        # Asked first: what a run has left before its end is then there to be seen.
+        ended = process.poll() is not None
+        if any(done >= step for done in checkpoints.steps()):
+            return
+        assert not ended, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)
 

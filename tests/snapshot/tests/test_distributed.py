@@ -16,6 +16,7 @@ from digit_classifier.metrics import read_metrics
 from tests.running import (
     EVALUATE,
     SMALL,
+    TIMEOUT,
     Result,
     command,
     last,
@@ -172,7 +173,7 @@ def test_a_killed_worker_is_restarted_and_the_run_goes_on(tmp_path: Path, strate
     with started(words) as process:
         wait_for_step(process, folder, 12)
         os.kill(workers(process)[-1], signal.SIGKILL)
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=TIMEOUT)
 
     assert process.returncode == 0, errors
     assert "Restarted: going on from " in output

@@ -29,6 +29,8 @@ from digit_classifier.export.target import Limits, Target, Written
 from digit_classifier.signals import StopSignals
 from digit_classifier.trained import Trained, load_trained
 
+from tests.running import TIMEOUT
+
 WEIGHTS = "weights.pt"
 EQUAL = Limits(difference=1e-4)
 
@@ -301,13 +303,13 @@ sys.exit(test.run_command(main))
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + TIMEOUT
         while not any(out.parent.glob(".out.*.partial/*")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(number)
-        assert process.wait(timeout=60) == 128 + number
+        assert process.wait(timeout=TIMEOUT) == 128 + number
     finally:
         process.kill()
         process.wait()
