@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributed import distributed_c10d
 
 from digit_classifier.checkpoint import Weights, load_state
-from digit_classifier.distributed import ALONE, launched_processes
+from digit_classifier.distributed import (
+    ALONE,
+    Processes,
+    _tell_in_turn,
+    launched_processes,
+)
+from digit_classifier.errors import InputError
 from digit_classifier.metrics import read_metrics
 
 from tests.running import (
@@ -64,6 +71,34 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
         assert processes.highest(3) == 3
         assert processes.from_zero(lambda: 3) == 3
         assert processes.together(lambda: 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, ""),
+        (torch.distributed.DistNetworkError("broken pipe"), ""),
+        (torch.distributed.DistStoreError("wait timeout"), "error: there is no file.\n"),
+    ],
+)
+def test_another_rank_tells_what_rank_zero_does_not_know(
+    answer: Exception | None,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Store:
+        """Rank zero has told it, has told it and ended, or says nothing."""
+
+        def wait(self, *_: object) -> None:
+            if answer:
+                raise answer
+
+    monkeypatch.setattr(distributed_c10d, "_get_default_store", Store)
+
+    status = _tell_in_turn(InputError("there is no file."), Processes(rank=1, world_size=2))
+
+    assert (status, capfd.readouterr().err) == (2, told)
 
 
 def test_two_processes_and_micro_steps_train_like_one(tmp_path: Path) -> None:

@@ -211,6 +211,9 @@ def _tell_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> in
         return status(cause)
     try:
         store.wait(["told"], TELLING)
+    except distributed.DistNetworkError:
+        # Rank zero, whose store it is, has told it and ended before this process asked.
+        pass
     except RuntimeError:
         # It is nothing that rank zero knows of.
         tell(sentence(cause))
