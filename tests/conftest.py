@@ -116,7 +116,7 @@ def _run_program(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert result.returncode == code, (result.returncode, result.stdout, result.stderr)

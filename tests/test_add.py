@@ -176,7 +176,7 @@ def test_commands_at_once_all_get_their_module_in(repository: Path) -> None:
         )
         for name in names
     ]
-    assert [process.wait(60) for process in running] == [0] * len(names)
+    assert [process.wait(300) for process in running] == [0] * len(names)
     assert {module.name for module in read_project(repository).modules} >= set(names)
 
 

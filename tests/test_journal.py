@@ -213,7 +213,7 @@ def test_a_second_command_waits_for_the_first(root: Path) -> None:
         assert second.stdout is not None
         assert second.stdout.readline() == "started\n"
         assert files(root) == BEFORE
-    assert second.wait(30) == 0
+    assert second.wait(300) == 0
     assert files(root) == AFTER
 
 

@@ -15,7 +15,7 @@ from scaffolder.cli.signals import Stopped, raise_signals, signal_behind
 raise_signals()
 try:
     {strike}
-    time.sleep(30)
+    time.sleep(300)
 except BaseException as error:
     print(signal_behind(error))
     sys.exit(5)
@@ -47,7 +47,7 @@ def test_a_signal_is_told_wherever_it_strikes(place: str, strike: str) -> None:
         [sys.executable, "-c", textwrap.dedent(_FRAME).format(strike=strike)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (result.stdout, result.stderr, result.returncode) == ("15\n", "", 5), place
@@ -66,6 +66,6 @@ signal.raise_signal(signal.{name})
 print("went on")
 """
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     assert (result.stdout, result.stderr, result.returncode) == ("went on\n", "", 0)

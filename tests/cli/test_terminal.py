@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 COMMAND = f"{sys.executable} -m scaffolder"
-SECONDS = 30
+SECONDS = 300  # after which a test that waits has failed, on a busy machine too
 
 
 def start(arguments: str, cwd: Path, **environment: str) -> pexpect.spawn[str]:

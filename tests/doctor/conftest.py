@@ -60,7 +60,7 @@ class Machine:
             env=self.variables | {"PATH": str(self.bin), "HOME": str(self.home)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert (result.returncode, result.stderr) == (code, ""), result.stdout + result.stderr

@@ -37,7 +37,7 @@ def test_this_machine_is_told() -> None:
         [sys.executable, "-m", "scaffolder", "doctor", "--json"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     findings = {found["name"]: found for found in json.loads(result.stdout)["result"]["findings"]}

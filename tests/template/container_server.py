@@ -77,7 +77,7 @@ class Server:
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
         try:
-            within(120, healthy, self._builder.log)
+            within(300, healthy, self._builder.log)
         except BaseException:
             self.__exit__()
             raise
@@ -86,5 +86,5 @@ class Server:
     def __exit__(self, *_: object) -> None:
         """End it, and see that nothing is left."""
         stop(self._process)
-        within(10, lambda: not answers(self.port), self._builder.log)
-        within(10, lambda: not self._builder.left_running(), self._builder.log)
+        within(60, lambda: not answers(self.port), self._builder.log)
+        within(60, lambda: not self._builder.left_running(), self._builder.log)

@@ -23,8 +23,11 @@ def start_and_kill(world_size: int, folder: Path, chance: random.Random) -> None
     arguments = ("--resume", folder) if done else (*SETTINGS, "--output", folder)
     with running.started(running.command(world_size, *arguments)) as process:
         if chance.random() < 0.2:
-            # While it starts: it may have no folder yet, or be reading its checkpoint.
-            time.sleep(chance.uniform(0, 4))
+            # While it starts: it may have no folder yet, or be reading its checkpoint. Not much
+            # later: a fast machine would be done with the run.
+            kill_at = time.monotonic() + chance.uniform(0, 4)
+            while time.monotonic() < kill_at and running.CheckpointFolder(folder).steps() in ([], done):
+                time.sleep(0.005)
         else:
             running.wait_for_step(process, folder, max(done, default=0) + chance.randint(1, 8))
             time.sleep(chance.uniform(0, 0.04))  # the moment of the kill, not a wait for it

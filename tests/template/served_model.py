@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
 MARK = "SERVER_OF_THE_TEST"
 """A variable that every process of a server has, and no other process."""
+
+SECONDS = 300
+"""After which a test that waits has failed, on a busy machine too."""
 
 COUNT = 100
 # What the model itself says about the first digits of the test's share, each alone: as in the
@@ -55,15 +57,6 @@ def greatest_difference(one: list[list[float]], other: list[list[float]]) -> flo
         for row, other_row in zip(one, other, strict=True)
         for a, b in zip(row, other_row, strict=True)
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def listeners(port: int) -> set[str]:
@@ -139,8 +132,8 @@ class Served:
 
     def end(self) -> int:
         """Wait until the script ends, and return its exit status once nothing of it is left."""
-        status = self._process.wait(60)
-        wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.told()}", seconds=5)
+        status = self._process.wait(SECONDS)
+        wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.told()}", seconds=60)
         return status
 
     def left(self) -> dict[int, str]:
@@ -165,10 +158,12 @@ class Served:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        self._process.wait(30)
+        self._process.wait(SECONDS)
 
 
-def wait_until(done: Callable[[], bool], otherwise: Callable[[], str], seconds: float = 90) -> None:
+def wait_until(
+    done: Callable[[], bool], otherwise: Callable[[], str], seconds: float = SECONDS
+) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds
     while not done():

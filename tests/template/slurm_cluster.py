@@ -10,12 +10,14 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from .ports import free_ports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "scontrol")
-SECONDS_TO_START = 30
+SECONDS_TO_START = 300
 
 
 class Cluster:
@@ -88,7 +90,7 @@ class Cluster:
         return result.stdout.strip() or result.stderr.strip()
 
     def job(self, number: str) -> dict[str, str]:
-        """Return what Slurm knows of a job."""
+        """Return what Slurm knows of a job; nothing where a busy controller does not answer."""
         fields = self.run("scontrol", "--oneliner", "show", "job", number).split()
         return {name: value for name, _, value in (field.partition("=") for field in fields)}
 
@@ -109,7 +111,7 @@ class Cluster:
 
     def _settings(self) -> str:
         folder, name = self.folder, socket.gethostname().partition(".")[0]
-        controller, *nodes = _free_ports(3)
+        controller, *nodes = free_ports(3)
         # A requeued job may start again when its credential has expired, by default after two
         # minutes; hence `cred_expire`.
         return f"""
@@ -158,14 +160,3 @@ def missing() -> str:
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
     absent = [program for program in PROGRAMS if shutil.which(program, path=path) is None]
     return f"apt install slurm-wlm munge: there is no {', '.join(absent)}" if absent else ""
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

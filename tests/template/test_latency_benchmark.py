@@ -37,7 +37,7 @@ def test_an_export_is_measured_beside_the_model(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,
             check=False,
         )
 

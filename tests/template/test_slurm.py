@@ -43,7 +43,7 @@ class Jobs:
     def wait_for_end(self, number: str) -> dict[str, str]:
         """Wait until the job has ended for good; return what Slurm knows of it."""
         ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-        wait_for(lambda: self.cluster.job(number)["JobState"] in ended, f"job {number}", SECONDS)
+        wait_for(lambda: self.cluster.job(number).get("JobState") in ended, f"job {number}", SECONDS)
         return self.cluster.job(number)
 
     def wait_for_epoch(self, name: str) -> None:
@@ -100,7 +100,7 @@ def test_a_job_that_must_go_is_requeued_and_resumes(jobs: Jobs) -> None:
 
     # What Slurm does two minutes before the time limit.
     jobs.cluster.run("scancel", "--signal=USR1", "--batch", number)
-    wait_for(lambda: jobs.cluster.job(number)["Restarts"] == "1", "the requeueing", SECONDS)
+    wait_for(lambda: jobs.cluster.job(number).get("Restarts") == "1", "the requeueing", SECONDS)
     stopped_in = len(jobs.epochs("preempted"))
     job = jobs.wait_for_end(number)
 

@@ -28,7 +28,7 @@ def test_the_generated_trainer_is_measured_beside_a_bare_loop(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
 
