@@ -19,14 +19,15 @@ SETTINGS = (*running.SMALL, "--epochs=15", "--checkpoint-every=1")
 
 def start_and_kill(world_size: int, folder: Path, chance: random.Random) -> None:
     """Start a run, or go on with it, and kill all its processes at some moment."""
-    done = running.CheckpointFolder(folder).steps()
+    checkpoints = running.CheckpointFolder(folder)
+    done = checkpoints.steps()
     arguments = ("--resume", folder) if done else (*SETTINGS, "--output", folder)
     with running.started(running.command(world_size, *arguments)) as process:
         if chance.random() < 0.2:
             # While it starts: it may have no folder yet, or be reading its checkpoint. Not much
             # later: a fast machine would be done with the run.
             kill_at = time.monotonic() + chance.uniform(0, 4)
-            while time.monotonic() < kill_at and running.CheckpointFolder(folder).steps() in ([], done):
+            while time.monotonic() < kill_at and checkpoints.steps() in ([], done):
                 time.sleep(0.005)
         else:
             running.wait_for_step(process, folder, max(done, default=0) + chance.randint(1, 8))

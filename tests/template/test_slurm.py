@@ -43,7 +43,9 @@ class Jobs:
     def wait_for_end(self, number: str) -> dict[str, str]:
         """Wait until the job has ended for good; return what Slurm knows of it."""
         ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-        wait_for(lambda: self.cluster.job(number).get("JobState") in ended, f"job {number}", SECONDS)
+        wait_for(
+            lambda: self.cluster.job(number).get("JobState") in ended, f"job {number}", SECONDS
+        )
         return self.cluster.job(number)
 
     def wait_for_epoch(self, name: str) -> None:

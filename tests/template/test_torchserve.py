@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .ports import free_ports
 from .own_environment import python_with
+from .ports import free_ports
 from .served_model import (
     COUNT,
     LOOPBACK,
