@@ -1,6 +1,7 @@
 """What an export leaves behind, where it goes well and where it does not."""
 
 import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -284,6 +285,28 @@ def test_a_stop_that_a_library_tells_as_an_error_is_a_stop(
 
     assert run_command(stopped) == 128 + signal.SIGTERM
     # No log of a failed export either.
+    assert list(tmp_path.iterdir()) == []
+
+
+class OnFullDisk(Target):
+    """A target of the tests: the disk is full, and the library hides it."""
+
+    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+        """Fail as AOTInductor's compiler does."""
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        except OSError:
+            raise RuntimeError("the compiler failed") from None
+
+
+def test_a_full_disk_that_a_library_tells_as_its_own_error_is_told(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert status_of(OnFullDisk(checkpoint=checkpoint, out=tmp_path / "new" / "out")) == 1
+
+    assert "error: No space left on device: " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

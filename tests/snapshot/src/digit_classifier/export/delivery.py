@@ -1,6 +1,7 @@
 """From a checkpoint to an artefact that is proved, or to nothing."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ def export(target: Target, name: str) -> Report:
         except Exception as error:
             if stop_behind(error):
                 raise
+            if full := _full_disk(error):
+                raise full from error
             raise explain(error, subject.model, _log(target.out), subject.example()) from error
         say("loading it back in a fresh process …")
         try:
@@ -78,6 +81,16 @@ def _loaded(target: Target) -> Subject:
     except Exception as error:
         # A module names a device that is not there, say: the model cannot even be built.
         raise explain(error, None, _log(target.out)) from error
+
+
+def _full_disk(error: BaseException) -> OSError | None:
+    """Return the error of a full disk that another error came of: AOTInductor wraps it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _log(out: Path) -> Path:
