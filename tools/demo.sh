@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a repository, adds a layer, runs the generated tests and trains on digits.
+# Makes a repository, adds a layer, runs the layer's tests and trains on digits.
 # Usage: tools/demo.sh FOLDER, with nnscaffold and a repository's requirements on PATH.
 set -eu
 
@@ -21,8 +21,8 @@ run nnscaffold new layer CausalAttention --kind attention
 PYTHONPATH=src
 export PYTHONPATH
 
-say "The generated tests"
-run python -m pytest -q -m "not slow"
+say "The layer's tests"
+run python -m pytest -q -m "not slow" tests/layers/test_causal_attention.py
 
 say "Training on 1,797 real images of digits"
 run python -m demo.train

@@ -77,7 +77,7 @@ def program(environment: dict[str, str]) -> Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=1800,
+            timeout=3600,
             check=False,
         )
         printed = result.stdout + result.stderr
