@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from .conftest import Program, Render
 
-# One point is what an export may lose, more than three of the 359 test images.
+# Of the 359 test images. Four would be over the point that an export may lose.
 IMAGES_LOST = 2
-# Structured pruning has lost none to three, by the processor and the seed: too near to the point.
-STRUCTURED = ("prune", "--amount", "0.5", "--structured", "--max-accuracy-loss", "1.5")
-STRUCTURED_IMAGES_LOST = 5
+# Structured pruning has lost none to three, by the processor and the seed.
+STRUCTURED = ("prune", "--amount", "0.5", "--structured")
+STRUCTURED_IMAGES_LOST = 3
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 
 class InputError(Exception):
@@ -30,6 +31,13 @@ class Told(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"ends with {status}")
         self.status = status
+
+
+def behind(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that it came of, what a library has hidden by ``from None`` too."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def tell(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .console import let_go_of_the_terminal, notify
 from .distributed import Processes
+from .errors import behind
 
 # Windows has no SIGHUP.
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -36,13 +37,11 @@ def stop_behind(error: BaseException) -> int:
     128 and the signal's number; 130 by Ctrl-C. The error may be the stop itself, or what a library
     made of being interrupted: ``torch.save`` ends with one about an unfinished file.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in behind(error):
         if isinstance(cause, Stopped):
             return 128 + cause.number
         if isinstance(cause, KeyboardInterrupt):
             return 130
-        cause = cause.__cause__ or cause.__context__
     return 0
 
 

@@ -35,14 +35,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "images_lost"),
-    # How many depends on the processor, for whole channels the more so.
-    [([], 2), (["--structured", "--max-accuracy-loss", "1.5"], 5)],
-)
+@pytest.mark.parametrize("options", [[], ["--structured"]])
 def test_half_of_the_weights_go_and_accuracy_stays(
     options: list[str],
-    images_lost: int,
     run_export: RunExport,
     checkpoint: Path,
     tmp_path: Path,
@@ -52,7 +47,8 @@ def test_half_of_the_weights_go_and_accuracy_stays(
 
     before, after = report["accuracy"]["before"], report["accuracy"]["after"]
     assert before > 0.95
-    assert (before - after) * report["images"] < images_lost + 0.5
+    # Two of the 359 images.
+    assert after >= before - 0.006
 
     whole, pruned = load_state(Weights, checkpoint), load_state(Weights, tmp_path / "out" / FILE)
     # No masks, no hooks' leftovers: a checkpoint as any other.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..console import say
-from ..errors import InputError, Told, tell
+from ..errors import InputError, Told, behind, tell
 from ..signals import stop_behind
 from .comparison import NotLoadedBack, compare
 from .diagnosis.exportable import refuse_broken_contracts
@@ -85,11 +85,9 @@ def _loaded(target: Target) -> Subject:
 
 def _full_disk(error: BaseException) -> OSError | None:
     """Return the error of a full disk that another error came of: AOTInductor wraps it."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in behind(error):
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return cause
-        cause = cause.__cause__ or cause.__context__
     return None
 
 
