@@ -1,14 +1,32 @@
-"""AdamW with weight decay where it helps, and its learning rate over time."""
+"""The optimizer, with weight decay where it helps, and its learning rate over time."""
 
+import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from ..command import InputError
 from .config import OptimizerConfig
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+Course = Callable[[float], float]
+"""From the progress after the warm-up, 0 to 1, to the factor of the learning rate."""
+
+SCHEDULES: dict[str, Course] = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+    "linear": lambda progress: 1.0 - progress,
+}
 
 # Modules whose parameters place or scale features, whatever their shape.
 UNDECAYED_MODULES = (
@@ -18,7 +36,7 @@ UNDECAYED_MODULES = (
     nn.LayerNorm,
     nn.RMSNorm,
 )
-# Last words of a parameter's name that tell a scale or a table of vectors.
+# Last words of a parameter's name that mark a scale or a table of vectors.
 UNDECAYED_LAST_WORDS = frozenset(
     {"embedding", "embeddings", "gain", "gamma", "positions", "scale"},
 )
@@ -47,34 +65,41 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     return [group for group in groups if group["params"]]
 
 
-def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
-    """Return AdamW over the module's parameter groups."""
-    return AdamW(parameter_groups(module, config.weight_decay), lr=config.learning_rate)
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """Return the optimizer of the settings over the module's parameter groups."""
+    kind: Any = _find(OPTIMIZERS, config.name, "optimizer.name")
+    groups = parameter_groups(module, config.weight_decay)
+    try:
+        optimizer: Optimizer = kind(groups, lr=config.learning_rate, **config.options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"optimizer.options do not suit {config.name}: {error}.") from error
+    return optimizer
 
 
-def build_schedule(optimizer: AdamW, config: OptimizerConfig, total_steps: int) -> LambdaLR:
-    """Return the learning rate's course: a linear rise, then a cosine down to zero."""
-    warmup_steps = round(config.warmup_share * total_steps)
+def build_schedule(optimizer: Optimizer, config: OptimizerConfig, total_steps: int) -> LambdaLR:
+    """Return the learning rate over the run: a linear rise, then the course of the settings."""
+    warmup_steps = round(config.warmup_ratio * total_steps)
+    course: Course = _find(SCHEDULES, config.schedule, "optimizer.schedule")
 
     def factor(step: int) -> float:
         if step < warmup_steps:
             return (step + 1) / warmup_steps
         progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return course(min(1.0, progress))
 
     return LambdaLR(optimizer, factor)
 
 
 def rates_at(schedule: LambdaLR, step: int) -> list[float | Tensor]:
-    """Return each group's learning rate in a step of the course."""
+    """Return each group's learning rate in a step of the run."""
     pairs = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
     return [rate * factor(step) for rate, factor in pairs]
 
 
 def restore_schedule(schedule: LambdaLR, state: dict[str, Any]) -> None:
-    """Take up a course where it stood; where the run is longer now, at the rate of the new one."""
+    """Restore a schedule; where the run is longer now, the rate is that of the longer run."""
     schedule.load_state_dict(state)
-    # The optimizer's state brought back the rate of the old course, which is zero at its end.
+    # The optimizer's state brought back the rate of the shorter run, which may be zero at its end.
     rates = rates_at(schedule, schedule.last_epoch)
     for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
@@ -98,4 +123,20 @@ def _decays(owner: nn.Module, name: str, parameter: nn.Parameter) -> bool:
         and not isinstance(owner, UNDECAYED_MODULES)
         and "bias" not in words
         and words[-1] not in UNDECAYED_LAST_WORDS
+    )
+
+
+def _find(known: dict[str, Any], name: str, setting: str) -> Any:
+    """Return what a setting names: one of the known, or what stands at ``module:attribute``."""
+    if name in known:
+        return known[name]
+    module, colon, attribute = name.partition(":")
+    try:
+        if colon:
+            return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{setting} names {name!r}, which is not there: {error}.") from error
+    raise InputError(
+        f"{setting} must be {', '.join(known)}, or a path such as package.module:name; it is "
+        f"{name!r}."
     )

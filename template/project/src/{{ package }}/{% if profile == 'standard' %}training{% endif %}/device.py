@@ -1,12 +1,17 @@
-"""Where to compute."""
+"""Where to compute, and how much memory that takes."""
+
+import sys
+from typing import Any
 
 import torch
 
-from .distributed import ALONE, Processes
-from .errors import InputError
+from ..command import InputError
+from ..distributed.processes import SINGLE, Processes
+
+MIB = 2**20
 
 
-def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
+def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
     """Return the device of this name; ``auto`` takes CUDA, else MPS, else the CPU.
 
     Each of several processes on a machine takes the GPU of its local rank.
@@ -38,6 +43,31 @@ def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
         # NCCL and torch's own defaults take the current device.
         torch.cuda.set_device(device)
     return device
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """Return this process's peak in MiB, under a name that says of which memory.
+
+    On CUDA it is what tensors took on the GPU since ``reset_peak_memory``, else what the whole process
+    took since it began; Windows does not tell, and then there is none.
+    """
+    if device.type == "cuda":
+        return {"peak_gpu_memory_mib": round(torch.cuda.max_memory_allocated(device) / MIB, 1)}
+    resource: Any
+    try:
+        import resource
+    except ImportError:
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, the others KiB.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"peak_memory_mib": round(peak * unit / MIB, 1)}
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new peak, where that is possible."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def _best_available(processes: Processes) -> str:

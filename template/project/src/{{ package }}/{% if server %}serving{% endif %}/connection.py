@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from .errors import InputError
+from ..command import InputError
 
 
 class TimedReader(io.RawIOBase):
@@ -43,7 +43,7 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"--host {host} is no address of this machine: {why}.") from error
+        raise InputError(f"--host {host} is not an address of this machine: {why}.") from error
     # A name that has both kinds, as localhost often has, means the one that all clients try.
     family, _, _, _, place = min(found, key=lambda each: each[0] != socket.AF_INET)
     return family, place

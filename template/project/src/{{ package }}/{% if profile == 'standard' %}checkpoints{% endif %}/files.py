@@ -43,12 +43,6 @@ def lock_file(file: TextIO) -> None:
         return
 
 
-def sync_file(path: Path) -> None:
-    """Bring a file's content to the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk; Windows has no such call and needs none."""
     if os.name == "posix":

@@ -17,25 +17,37 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed import distributed_c10d
 
-from .errors import FailedElsewhere, InputError, Told, sentence, status, tell
+from ..command import InputError, Reported, error_text, exit_status, report_error, stop_status
 
 Result = TypeVar("Result")
 
-# What torchrun tells each of its workers.
+# What torchrun sets for each of its workers.
 LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Failures that a user can understand and mend; any other is a fault of the program.
+# Failures that a user can understand and fix; any other is a fault of the program.
 Expected = InputError | OSError
 EXPECTED = (InputError, OSError)
-# How long the others leave rank zero to tell what is wrong.
-TELLING = datetime.timedelta(seconds=5)
+# How long the others leave rank zero to print what is wrong.
+REPORTING = datetime.timedelta(seconds=5)
+
+
+class FailedElsewhere(Exception):
+    """Another process of the run failed and reports why; this one has only to end.
+
+    Args:
+        cause: the other process's error
+    """
+
+    def __init__(self, cause: Expected) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 @dataclasses.dataclass(frozen=True)
 class Processes:
-    """This process's place among those of the run; as it comes, the only one."""
+    """This process's rank among those of the run; by default it is the only one."""
 
     rank: int = 0
-    """From 0; rank zero alone prints and writes, except for what is sharded."""
+    """From 0; rank zero alone prints and writes."""
     local_rank: int = 0
     """The rank among the processes of this machine, which is also the number of its GPU."""
     world_size: int = 1
@@ -44,7 +56,7 @@ class Processes:
     """Whether torchrun started them, so that there is a process group."""
 
     @property
-    def is_zero(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that prints and writes."""
         return self.rank == 0
 
@@ -60,22 +72,22 @@ class Processes:
         """Return the sum of everybody's values, the same to the last bit for all."""
         return sum(self.gather(value))
 
-    def highest(self, number: int) -> int:
-        """Return the highest of everybody's whole numbers; fast enough for every step."""
+    def all_reduce_max(self, number: int) -> int:
+        """Return the largest of everybody's whole numbers; fast enough for every step."""
         if self.world_size == 1:
             return number
         # On the CPU, so that no work of a GPU is waited for.
-        highest = torch.tensor(number)
-        distributed.all_reduce(highest, distributed.ReduceOp.MAX)
-        return int(highest)
+        largest = torch.tensor(number)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return int(largest)
 
-    def from_zero(self, function: Callable[[], Result]) -> Result:
+    def run_on_main(self, function: Callable[[], Result]) -> Result:
         """Let rank zero do it; everybody gets its result, or fails if it did."""
         if self.world_size == 1:
             return function()
         outcome: list[tuple[Result | None, Expected | None] | None] = [None]
         failure: Expected | None = None
-        if self.is_zero:
+        if self.is_main:
             try:
                 outcome[0] = (function(), None)
             except EXPECTED as error:
@@ -89,8 +101,8 @@ class Processes:
             raise FailedElsewhere(elsewhere)
         return result
 
-    def together(self, function: Callable[[], Result]) -> Result:
-        """Do it everywhere; if it fails anywhere, all fail, and rank zero tells which did."""
+    def run_on_all(self, function: Callable[[], Result]) -> Result:
+        """Do it everywhere; if it fails anywhere, all fail, and rank zero reports which did."""
         if self.world_size == 1:
             return function()
         result, failure = None, None
@@ -103,7 +115,7 @@ class Processes:
         if first is None:
             return cast(Result, result)
         cause = cast(Expected, failures[first])
-        if not self.is_zero:
+        if not self.is_main:
             raise FailedElsewhere(cause)
         raise cause if first == 0 else _named(cause, first)
 
@@ -124,7 +136,7 @@ class Processes:
                 tensor.copy_(part.view_as(tensor))
 
 
-ALONE = Processes()
+SINGLE = Processes()
 """The only process of a run that torchrun did not start."""
 
 
@@ -135,7 +147,7 @@ def launched_processes() -> Iterator[Processes]:
     The block itself must hold no trainer: call a function that does.
     """
     if not all(name in os.environ for name in LAUNCHER_VARIABLES):
-        yield ALONE
+        yield SINGLE
         return
     processes = Processes(
         rank=int(os.environ["RANK"]),
@@ -153,9 +165,12 @@ def launched_processes() -> Iterator[Processes]:
         distributed.barrier()
     except (*EXPECTED, FailedElsewhere) as error:
         _forget_frames(error)
-        raise Told(_tell_in_turn(error, processes)) from error
+        raise Reported(_report_in_turn(error, processes)) from error
     except BaseException as error:
         _forget_frames(error)
+        if not stop_status(error) and isinstance(error, Exception) and lost_contact(error):
+            report_error("another process of this run has ended.")
+            raise Reported(1) from error
         raise
     finally:
         # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
@@ -166,7 +181,7 @@ def launched_processes() -> Iterator[Processes]:
 
 
 def lost_contact(error: BaseException) -> bool:
-    """Tell the end of a neighbour, which torch reports in several ways, from a fault of ours."""
+    """Return whether an error is the end of another process, which torch reports in several ways."""
     return distributed.is_available() and (
         isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
     )
@@ -178,7 +193,7 @@ def restart_count() -> int:
 
 
 def launch_name() -> str:
-    """Name the torchrun that started this process; its restarts have the same name."""
+    """Name the torchrun that started this process; its restarts keep the name."""
     run = os.environ.get("TORCHELASTIC_RUN_ID", "")
     # The run's id alone may be that of every torchrun on the machine.
     return f"{run}/{socket.gethostname()}/{os.getppid()}"
@@ -198,30 +213,30 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _tell_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> int:
-    """Let rank zero tell what is wrong before anybody ends; return the exit status.
+def _report_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> int:
+    """Let rank zero print what is wrong before anybody ends; return the exit status.
 
     torchrun ends all processes as soon as one has, even in the middle of a sentence.
     """
     cause = error.cause if isinstance(error, FailedElsewhere) else error
     store = distributed_c10d._get_default_store()
-    if processes.is_zero:
-        tell(sentence(cause))
-        store.set("told", "")
-        return status(cause)
+    if processes.is_main:
+        report_error(error_text(cause))
+        store.set("reported", "")
+        return exit_status(cause)
     try:
-        store.wait(["told"], TELLING)
+        store.wait(["reported"], REPORTING)
     except distributed.DistNetworkError:
-        # Rank zero, whose store it is, has told it and ended before this process asked.
+        # Rank zero, whose store it is, has printed it and ended before this process asked.
         pass
     except RuntimeError:
         # It is nothing that rank zero knows of.
-        tell(sentence(cause))
-    return status(cause)
+        report_error(error_text(cause))
+    return exit_status(cause)
 
 
 def _named(error: Expected, rank: int) -> Expected:
-    """Say in an error's text whose it is."""
+    """Put the rank into an error's text."""
     if isinstance(error, OSError):
         return OSError(error.errno, f"rank {rank}: {error.strerror or error}", error.filename)
     return InputError(f"rank {rank}: {error}")

@@ -1,65 +1,60 @@
-"""Serve a checkpoint's predictions over HTTP: for trying it out, and for little traffic.
+"""The server: what it takes from the network, how much of it, and for how long.
 
-``GET /health`` tells that the server works. ``POST /predict`` takes ``{"images": [...]}``, each
-image 8 rows of 8 numbers from 0 to 1, and answers ``{"predictions": [...]}``, each with a ``label``
-and the ``probabilities`` of all classes. Where the environment has SERVE_TOKEN, a prediction needs
-the header ``Authorization: Bearer TOKEN``; without a token the server refuses to listen to other
-machines.
+It knows nothing of models: what answers is a function from the request's inputs to predictions.
 """
 
-import argparse
 import contextlib
-import dataclasses
 import hmac
 import io
 import ipaddress
 import json
-import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from ..command import InputError
 from .connection import TimedReader, resolve
-from .errors import InputError, sentence, status, tell
-from .prediction import Predictor, images_from_values, load_predictor
 
 TOKEN_VARIABLE = "SERVE_TOKEN"
-MAX_BYTES = 1 << 20
+MAX_BYTES = 4 << 20
 """Size of the largest request that is read."""
 
 MAX_REQUESTS = 64
-"""Requests under way at a time; one more is told to come again."""
+"""Requests in progress at a time; one more is asked to try again."""
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive, and its answer to leave."""
 UNREAD_SECONDS = 2.0
 """How long what follows a refused request is read, and dropped."""
 GRACE_SECONDS = 3.0
-"""How long the end of the server waits for requests under way."""
+"""How long the end of the server waits for requests in progress."""
 
 ROUTES = {"/health": "GET", "/predict": "POST"}
 
+Predict = Callable[[object], list[object]]
+
 
 class PredictionServer(ThreadingHTTPServer):
-    """A server of one predictor; each request has a thread.
+    """A server of predictions; each request has a thread.
 
-    ``server_close`` waits a short while for the requests under way.
+    ``server_close`` waits a short while for the requests in progress.
 
     Args:
-        address: host and port; port 0 takes a free one, which ``server_port`` tells
-        predictor: what answers
+        address: host and port; port 0 takes a free one: see ``server_port``
+        predict: returns a prediction for each of the inputs, from any thread; InputError refuses
         token: what a request for predictions must bring, if anything
     """
 
-    # The library waits without a limit for threads that are none.
+    # The library waits for other threads without a limit.
     daemon_threads = True
+    # Connections wait here until they are accepted. Of a burst, the library's 5 would lose some.
+    request_queue_size = 2 * MAX_REQUESTS
 
-    def __init__(self, address: tuple[str, int], predictor: Predictor, token: str = "") -> None:
+    def __init__(self, address: tuple[str, int], predict: Predict, token: str = "") -> None:
         host, port = address
         self.address_family, place = resolve(host, port)
         if not token and not ipaddress.ip_address(place[0]).is_loopback:
@@ -67,9 +62,9 @@ class PredictionServer(ThreadingHTTPServer):
                 f"To listen on {host}, which other machines can reach, set {TOKEN_VARIABLE} "
                 "to a secret that every request must bring."
             )
-        self.predictor = predictor
+        self.predict = predict
         self.token = token
-        self._under_way: set[socket.socket] = set()
+        self._in_progress: set[socket.socket] = set()
         self._changed = threading.Condition()
         try:
             super().__init__(place, PredictionHandler)
@@ -78,34 +73,34 @@ class PredictionServer(ThreadingHTTPServer):
             raise OSError(error.errno, text) from error
 
     @property
-    def requests_under_way(self) -> int:
+    def requests_in_progress(self) -> int:
         """How many connections have a thread now."""
-        return len(self._under_way)
+        return len(self._in_progress)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, or refuse at once where too many are under way."""
+        """Answer in a thread of its own, or refuse at once where there are too many."""
         with self._changed:
-            free = self.requests_under_way < MAX_REQUESTS
+            free = self.requests_in_progress < MAX_REQUESTS
             if free:
-                self._under_way.add(request)
+                self._in_progress.add(request)
         if free:
             super().process_request(request, client_address)
         else:
             _refuse_busy(request)
-            self.shutdown_request(request)
+            super().shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
         """Close the connection, which makes room for another."""
         super().shutdown_request(request)
         with self._changed:
-            self._under_way.discard(request)
+            self._in_progress.discard(request)
             self._changed.notify_all()
 
     def server_close(self) -> None:
-        """Listen no longer, and wait a short while for the requests under way."""
+        """Listen no longer, and wait a short while for the requests in progress."""
         super().server_close()
         with self._changed:
-            self._changed.wait_for(lambda: not self.requests_under_way, GRACE_SECONDS)
+            self._changed.wait_for(lambda: not self.requests_in_progress, GRACE_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print what went wrong, unless it is only that the client has gone."""
@@ -142,12 +137,15 @@ class PredictionHandler(BaseHTTPRequestHandler):
         if body is None:
             return
         try:
-            predictions = self.server.predictor.predict(images_from_values(_images_of(body)))
+            predictions = self.server.predict(_inputs_of(body))
         except InputError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except Exception as _:
+            traceback.print_exc()
+            message = "The server failed to predict; its log says why."
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, message)
         else:
-            answer = {"predictions": [dataclasses.asdict(each) for each in predictions]}
-            self._answer(HTTPStatus.OK, answer)
+            self._answer(HTTPStatus.OK, {"predictions": predictions})
 
     def _routed(self) -> bool:
         method = ROUTES.get(self.path)
@@ -169,14 +167,14 @@ class PredictionHandler(BaseHTTPRequestHandler):
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        # What is a digit to Python includes those of other scripts, which int() takes as well.
+        # To Python, characters of other scripts are digits, too, which int() takes as well.
         if not (length.isascii() and length.isdigit()):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "Send the body's size in Content-Length.")
             return None
         if len(length) > 10 or int(length) > MAX_BYTES:
             self._refuse(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"A request has at most {MAX_BYTES} bytes; send fewer images at a time.",
+                f"A request has at most {MAX_BYTES} bytes; send fewer inputs at a time.",
             )
             return None
         try:
@@ -216,14 +214,19 @@ class PredictionHandler(BaseHTTPRequestHandler):
             super().log_request(code, size)
 
 
-def _images_of(body: bytes) -> object:
+def _inputs_of(body: bytes) -> object:
     try:
-        values = json.loads(body)
+        values = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError("The body must be JSON.") from error
-    if not isinstance(values, dict) or values.keys() != {"images"}:
-        raise InputError('The body must be {"images": [...]} and nothing else.')
-    return values["images"]
+    if not isinstance(values, dict) or values.keys() != {"inputs"}:
+        raise InputError('The body must be {"inputs": [...]} and nothing else.')
+    return values["inputs"]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are JSON to Python alone."""
+    raise ValueError(name)
 
 
 def _refuse_busy(connection: socket.socket) -> None:
@@ -233,52 +236,3 @@ def _refuse_busy(connection: socket.socket) -> None:
     connection.setblocking(False)
     with contextlib.suppress(OSError):
         connection.send(f"{head}\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode())
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way have a few seconds to get their answer."""
-    # The standard library's parser, since the image that serves has no other.
-    parser = argparse.ArgumentParser(
-        prog="python -m {{ package }}.serve",
-        description="Serve a checkpoint's predictions over HTTP.",
-        epilog=f"{TOKEN_VARIABLE} in the environment is the token that requests must bring.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="port, 0: a free one (%(default)s)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (%(default)s)")
-    chosen = parser.parse_args(arguments)
-    if not 0 <= chosen.port <= 65535:
-        raise InputError(f"--port must be between 0 and 65535; it is {chosen.port}.")
-    predictor = load_predictor(chosen.checkpoint, chosen.device)
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    with PredictionServer((chosen.host, chosen.port), predictor, token) as server:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # `shutdown` waits for the loop that the handler interrupts: it needs its own thread.
-            signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-        address = f"http://{host}:{server.server_port}"
-        print(f"serving {chosen.checkpoint} on {address}", flush=True)
-        server.serve_forever()
-    print("stopped", flush=True)
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Serve and return the exit status, as the other commands have it; one sentence says why.
-
-    Their own way to end is not imported: it brings the progress bar, which the image that serves
-    does not have.
-    """
-    try:
-        main(arguments)
-    except (InputError, OSError) as error:
-        tell(sentence(error))
-        return status(error)
-    return 0
-
-
-if __name__ == "__main__":
-    exit_status = run(sys.argv[1:])
-    # Python would take itself down under a prediction that still runs, which can crash.
-    os._exit(exit_status)
