@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 
-.PHONY: help test lint slow demo benchmarks picture snapshot release clean
+.PHONY: help test lint slow demo benchmarks picture preview release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,8 @@ benchmarks: $(READY) ## Measure the README's figures again; fails above a target
 picture: $(READY) ## Draw the README's picture of a session again
 	@$(BIN)/python tools/picture.py
 
-snapshot: $(READY) ## Take over how a generated repository looks now
-	@$(BIN)/python tools/snapshot.py
+preview: $(READY) ## Show what your change means for repositories: [BASE=v0.3.0] [ANSWERS="-d ci=none"]
+	@$(BIN)/python tools/preview.py --base $(or $(BASE),HEAD) $(ANSWERS)
 
 release: $(READY) ## Record a release: make release VERSION=x.y.z
 	@$(BIN)/python tools/release.py $(VERSION)
