@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _JOURNAL = "journal.json"
-_PATIENCE_IN_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 class Change(NamedTuple):
@@ -51,7 +51,7 @@ def path_for(root: Path, path: PurePosixPath) -> Path:
         raise BadInput(
             "place-refused",
             f"{full} would be written {reason}.",
-            "Put no links there, and use no template that you do not know.",
+            "Remove the link, or use a template that you trust.",
         )
     return full
 
@@ -61,19 +61,19 @@ def exclusive(root: Path) -> Iterator[None]:
     """Hold a repository for one command, and first undo what a killed one left.
 
     Raises:
-        MachineFailure: Another command holds it for longer than anyone would wait, or the
+        MachineFailure: Another command holds it for too long, or the
             repository cannot be written.
         BadInput: What a killed command left cannot be undone.
     """
     try:
-        with locked(root, patience=_PATIENCE_IN_SECONDS):
+        with locked(root, timeout=_TIMEOUT_SECONDS):
             _undo(root, _folder(root))
             yield
     except Busy:
         raise MachineFailure(
             "repository-busy",
             f"Another nnscaffold command has been at work in {root} for "
-            f"{_PATIENCE_IN_SECONDS:.0f} seconds.",
+            f"{_TIMEOUT_SECONDS:.0f} seconds.",
             "Wait for it, or stop it, then run the command again.",
         ) from None
     except OSError as error:
@@ -167,7 +167,7 @@ def _read_journal(folder: Path) -> list[tuple[str, bool, str]]:
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             "interrupted-change",
-            f"{folder} holds a journal that no command of this tool wrote.",
+            f"{folder} holds a journal that nnscaffold did not write.",
             f"Remove {folder}.",
         ) from error
 

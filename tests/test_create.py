@@ -182,7 +182,7 @@ def test_a_template_that_cannot_be_had_is_named(place: Path, source: str, senten
 def test_a_template_in_a_plain_folder_is_refused(place: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "copier.yml").write_text("{}")
-    with pytest.raises(BadInput, match="no git repository"):
+    with pytest.raises(BadInput, match="is not a git repository"):
         create_project(place / "digits", {}, source=str(tmp_path / "plain"))
 
 
@@ -207,7 +207,7 @@ def test_a_template_with_changes_in_no_commit_is_refused(place: Path, tmp_path: 
     git("add", "-A", cwd=team)
     git("commit", "-q", "-m", "x", cwd=team)
     (team / "new").write_text("not committed")
-    with pytest.raises(BadInput, match="in no commit"):
+    with pytest.raises(BadInput, match="uncommitted changes"):
         create_project(place / "digits", {}, source=str(team))
     git("add", "-A", cwd=team)
     git("commit", "-q", "-m", "y", cwd=team)
@@ -244,12 +244,12 @@ def test_a_name_that_no_disk_can_hold_is_refused(place: Path) -> None:
         create_project(place / ("x" * 300), {})
 
 
-def test_a_damaged_store_is_made_anew(place: Path, home: Path) -> None:
+def test_a_corrupt_store_is_made_again(place: Path, home: Path) -> None:
     store = home / ".nnscaffold" / "template.bundle"
     whole = store.read_bytes()
     store.write_bytes(whole[: len(whole) // 2])
     create_project(place / "digits", {})
-    assert store.with_suffix(".bundle.damaged").is_file()
+    assert store.with_suffix(".bundle.corrupt").is_file()
 
 
 def test_an_unknown_version_is_named(place: Path) -> None:

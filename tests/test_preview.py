@@ -124,7 +124,7 @@ def test_the_length_can_be_limited(checkout: Path) -> None:
     [
         (["--base=nope"], "'nope' has no template"),
         (["-d", "nope"], "write -d KEY=VALUE"),
-        (["-d", "nope=1"], "asks no question 'nope'"),
+        (["-d", "nope=1"], "has no question 'nope'"),
         (["-d", "extra=perhaps"], "The answer to 'extra' is refused"),
     ],
 )

@@ -53,7 +53,7 @@ def main() -> None:
             _copy_work_tree(folder / "template-after")
             _render_all(folder, {key: value for key, _, value in given}, options.base)
         except ScaffoldError as error:
-            parser.error(f"{error.message} {error.way_out}")
+            parser.error(f"{error.message} {error.hint}")
         _print_difference(folder, options.lines)
 
 

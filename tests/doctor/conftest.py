@@ -1,4 +1,4 @@
-"""Machines that cannot be had here, as programs on the PATH that answer as theirs do."""
+"""Machines that are not at hand, as programs on the PATH that answer as theirs do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Machine:
@@ -57,7 +59,8 @@ class Machine:
         result = subprocess.run(
             [sys.executable, "-m", "scaffolder", "doctor", *arguments],
             cwd=self.place,
-            env=self.variables | {"PATH": str(self.bin), "HOME": str(self.home)},
+            env=self.variables
+            | {"PATH": str(self.bin), "HOME": str(self.home), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=300,
