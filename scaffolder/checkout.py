@@ -59,7 +59,7 @@ def cached_checkout(source: str, version: str) -> Path:
 
 
 def _clone(source: str, version: str, folder: Path) -> None:
-    # Made beside its place and renamed into it: a checkout is there whole or not at all.
+    # Made beside its path and renamed to it: a checkout is complete or not there.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
         new = Path(scratch, "checkout")
         try:

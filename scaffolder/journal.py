@@ -95,7 +95,7 @@ def apply(root: Path, changes: Sequence[Change]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (folder / f"{number}.after").replace(path)
         except BaseException:
-            # Where even this is cut short, the journal stays, and the next command undoes the rest.
+            # If this is interrupted, too, the journal stays, and the next command undoes the rest.
             _undo(root, folder)
             raise
         _discard(folder)
@@ -129,7 +129,7 @@ def _prepare(folder: Path, root: Path, changes: Sequence[Change]) -> None:
 
 
 def _undo(root: Path, folder: Path) -> None:
-    """Bring back the files as they were before a change; again and again, where it is cut short.
+    """Bring back the files as they were before a change; can be repeated if it is interrupted.
 
     By renames alone: they need no room on a full disk, and a kill can fall between them.
     """
@@ -173,7 +173,7 @@ def _read_journal(folder: Path) -> list[tuple[str, bool, str]]:
 
 
 def _discard(folder: Path) -> None:
-    """Remove the journal, from when on there is nothing to undo, and then the rest."""
+    """Remove the journal, after which there is nothing to undo, and then the rest."""
     (folder / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Locks on folders, which go with the process that holds them, however it ends."""
+"""Locks on folders, which the operating system releases however their process ends."""
 
 from __future__ import annotations
 

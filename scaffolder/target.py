@@ -57,7 +57,7 @@ def unfinished_folder(path: Path, dry_run: bool) -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir()) if dry_run else path.parent
     created = [above for above in (parent, *parent.parents) if not above.exists()]
-    # Named before it is made: an interrupt finds it to be removed, wherever it strikes.
+    # Named before it is made, so that an interrupt at any moment leaves a name to remove.
     scratch = parent / f".{path.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}"
     try:
         try:

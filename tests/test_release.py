@@ -126,7 +126,7 @@ def test_the_next_release_keeps_the_history(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["90", "90.0", "v90.0.0", "90.0.0rc1", "", "90.0.0.dev1"])
-def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
+def test_what_is_not_a_version_is_refused(checkout: Path, version: str) -> None:
     assert "is not a version" in release(checkout, version).stderr
 
 

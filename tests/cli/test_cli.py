@@ -295,17 +295,17 @@ def test_completion_never_fetches_a_template(repository: Path, home: Path) -> No
 def test_a_signal_ends_a_command_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
+    folder = tmp_path / "folder"
+    folder.mkdir()
     command = [sys.executable, "-m", "scaffolder", "new", "project", "digits", "--json"]
-    process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
-    while not list(place.iterdir()) and time.monotonic() < deadline:
+    while not list(folder.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.005)  # until it has begun to write
     process.send_signal(number)
     shown, _ = process.communicate(timeout=300)
     assert process.returncode == code
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
     if number == signal.SIGINT:
         assert json.loads(shown)["error"]["code"] == "interrupted"
 

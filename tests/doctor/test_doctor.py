@@ -1,4 +1,4 @@
-"""What the doctor says of machines of all sorts."""
+"""What the doctor reports on machines of all sorts."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class TestGpu:
 class TestTorch:
     def test_a_repository_without_torch_has_a_problem(self, machine: Machine) -> None:
         self._environment_without_torch(machine)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
         torch = machine.findings(code=1)["torch"]
         assert (torch["state"], torch["hint"]) == ("problem", "pip install -e '.[dev]'")
 
@@ -193,21 +193,21 @@ class TestTorch:
 
     def test_an_environment_whose_python_has_gone_is_a_problem(self, machine: Machine) -> None:
         machine.has_torch("2.13.0", None)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
-        (machine.place / ".venv" / "bin").mkdir(parents=True)
-        (machine.place / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.11")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.folder / ".venv" / "bin").mkdir(parents=True)
+        (machine.folder / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.11")
         python = machine.findings(code=1)["Python"]
         assert (python["state"], python["hint"][:29]) == (
             "problem",
             "Create the environment again:",
         )
 
-    def test_the_repositorys_own_environment_goes_before_the_active_one(
+    def test_the_repositorys_own_environment_overrides_the_active_one(
         self, machine: Machine
     ) -> None:
         machine.has_torch("2.99.0", None)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
-        (machine.home / "env").rename(machine.place / ".venv")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.home / "env").rename(machine.folder / ".venv")
         machine.variables["VIRTUAL_ENV"] = sys.prefix
         assert machine.findings()["torch"]["found"] == "2.99.0, built without CUDA"
 
