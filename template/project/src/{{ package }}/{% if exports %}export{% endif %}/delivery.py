@@ -19,14 +19,13 @@ def export(target: Target, name: str) -> Report:
     """Write the artefact, load it back in a fresh process, compare, and deliver.
 
     Args:
-        target: the options that were given
+        target: the options that were given, and checked
         name: the target's on the command line
 
     Raises:
         InputError: something that the user can change is wrong, the model's code for one
         Reported: what was written is not what the model is; nothing of it is left
     """
-    target.check()
     subject = _loaded(target)
     refuse_broken_contracts(subject.model, subject.example())
     metadata = describe(subject)
