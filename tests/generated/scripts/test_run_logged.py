@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "run_logged.py"
+SCRIPT = next(Path(__file__).parents[3].glob("template/project/*scripts*/run_logged.py"))
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 
 
@@ -88,9 +88,7 @@ checkpoints = Path(sys.argv[1]) / "checkpoints"
 
 def stop(number, _):
     for name in sys.argv[2:]:
-        (checkpoints / ".new").mkdir()
-        if (checkpoints / name).exists():
-            (checkpoints / name).rmdir()
+        (checkpoints / ".new").touch()
         (checkpoints / ".new").rename(checkpoints / name)
     os._exit(1)
 
@@ -103,14 +101,14 @@ time.sleep(60)
 @pytest.mark.parametrize(
     ("launcher", "written", "code"),
     [
-        ("torch.distributed.run", ["step-00000002"], 128 + signal.SIGTERM),
+        ("torch.distributed.run", ["step-00000002.pt"], 128 + signal.SIGTERM),
         # A run that is stopped at an epoch's last step writes that step's checkpoint again.
-        ("torch.distributed.run", ["step-00000001"], 128 + signal.SIGTERM),
+        ("torch.distributed.run", ["step-00000001.pt"], 128 + signal.SIGTERM),
         ("torch.distributed.run", [], 1),
         # The disk was full.
-        ("torch.distributed.run", ["step-00000002.partial"], 1),
+        ("torch.distributed.run", ["step-00000002.pt.partial"], 1),
         # A single process tells by itself whether it was stopped.
-        ("train", ["step-00000002"], 1),
+        ("train", ["step-00000002.pt"], 1),
     ],
 )
 def test_only_a_checkpoint_made_since_tells_a_stop_from_a_failure(
@@ -126,8 +124,9 @@ def test_only_a_checkpoint_made_since_tells_a_stop_from_a_failure(
         (tmp_path / folder / "__init__.py").touch()
     module.write_text(LAUNCHER)
     run = tmp_path / "run"
-    (run / "checkpoints" / "step-00000001").mkdir(parents=True)
-    os.utime(run / "checkpoints" / "step-00000001", (1, 1))
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "step-00000001.pt").touch()
+    os.utime(run / "checkpoints" / "step-00000001.pt", (1, 1))
     command = [sys.executable, "-m", launcher, str(run), *written]
 
     process = subprocess.Popen(
