@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Settings of a template under which Jinja2 alone gives what Copier gives.
 _KNOWN_SETTING = re.compile(
-    r"_(?:min_copier_version|subdirectory|answers_file|message_(?:before|after)_(?:copy|update))"
+    r"_(?:min_copier_version|subdirectory|answers_file|skip_if_exists|message_(?:before|after)_(?:copy|update))"
 )
 _FILE_OF_EACH_MODULE = re.compile(
     r"(?P<start>[^{}]*)"

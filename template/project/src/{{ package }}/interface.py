@@ -5,7 +5,7 @@ knows nothing of what is learned. These types are all that they share.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, Self
 
 from torch import Tensor
@@ -99,3 +99,16 @@ class Primary:
     def worst(self) -> float:
         """Return a value that every other one beats."""
         return float("-inf") if self.direction == "max" else float("inf")
+
+
+def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """Return a tree of the same form with the function's results in place of the tensors."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, Mapping):
+        return {key: map_tensors(function, value) for key, value in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(map_tensors(function, value) for value in tree))
+    if isinstance(tree, list | tuple):
+        return type(tree)(map_tensors(function, value) for value in tree)
+    return tree

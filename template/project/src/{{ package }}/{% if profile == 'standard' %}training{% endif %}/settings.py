@@ -38,8 +38,8 @@ def read_config(path: Path) -> TrainConfig:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise InputError(f"{path} is not a TOML file: {error}.") from error
-    flat = flatten(DEFAULTS) | flatten(_renamed(values, source=str(path)))
-    return config_from_values(_nest(flat), source=str(path))
+    values = _renamed(values, source=str(path))
+    return config_from_values(_merged(DEFAULTS, values), source=str(path))
 
 
 def config_from_values(values: Mapping[str, Any], source: str) -> TrainConfig:
@@ -49,7 +49,7 @@ def config_from_values(values: Mapping[str, Any], source: str) -> TrainConfig:
 
 
 def config_to_values(config: TrainConfig) -> dict[str, Any]:
-    """Make plain values of settings: dictionaries, lists, numbers and texts, as TOML has them."""
+    """Make plain values of settings: dictionaries, lists, numbers, texts and None."""
     values: dict[str, Any] = _plain(config)
     return values
 
@@ -81,32 +81,38 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, value in flat.items():
-        *sections, last = name.split(".")
-        section = nested
-        for each in sections:
-            section = section.setdefault(each, {})
-        section[last] = value
-    return nested
+def _merged(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, and the defaults of what they leave out, table by table."""
+    merged = dict(defaults)
+    for name, value in values.items():
+        default = merged.get(name)
+        tables = isinstance(default, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(default, value) if tables else value
+    return merged
 
 
 def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    flat = flatten(values)
+    renamed = {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
+    }
     for old, new in OLD_NAMES.items():
-        if old in flat:
-            if new in flat:
-                raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
-            flat[new] = flat.pop(old)
-    return _nest(flat)
+        section, _, name = old.rpartition(".")
+        old_table = renamed.get(section, {}) if section else renamed
+        if not isinstance(old_table, dict) or name not in old_table:
+            continue
+        section, _, new_name = new.rpartition(".")
+        new_table = renamed.setdefault(section, {}) if section else renamed
+        if not isinstance(new_table, dict) or new_name in new_table:
+            raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
+        new_table[new_name] = old_table.pop(name)
+    return renamed
 
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-        # TOML has no word for nothing: what is None is left out.
-        return {name: _plain(each) for name, each in fields.items() if each is not None}
+        return {
+            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -133,7 +139,9 @@ def _convert(kind: Any, value: Any, source: str, name: str) -> Any:
     if kind in (tuple, list, dict) or origin in (tuple, list, dict):
         return _convert_items(origin or kind, arguments, value, source, name)
     if kind is type(None):
-        raise InputError(f"{source}: {name} must be left out; it is {value!r}.")
+        if value is not None:
+            raise InputError(f"{source}: {name} must be left out; it is {value!r}.")
+        return None
     if kind is bool:
         if not isinstance(value, bool):
             raise InputError(f"{source}: {name} must be true or false; it is {value!r}.")
@@ -159,11 +167,12 @@ def _build(kind: Any, value: Any, source: str, name: str) -> Any:
         if each not in known:
             there = ", ".join(prefix + one for one in known)
             raise InputError(f"{source}: there is no setting {prefix}{each}; there are {there}.")
-    # What may be None and is not there is None, also where its default is something else.
-    absent = {each: None for each, type_ in known.items() if type(None) in typing.get_args(type_)}
-    given = {each: _convert(known[each], one, source, prefix + each) for each, one in value.items()}
-    complete = getattr(kind, "__dataclass_fields__", {}).keys() - absent.keys() <= given.keys()
-    return kind(**(absent | given if complete else given))
+    return kind(
+        **{
+            each: _convert(known[each], given, source, prefix + each)
+            for each, given in value.items()
+        }
+    )
 
 
 def _convert_to_any(kinds: tuple[Any, ...], value: Any, source: str, name: str) -> Any:
