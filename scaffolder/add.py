@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scaffolder.checkout import cached_checkout, template_checkout
 from scaffolder.errors import BadInput
-from scaffolder.journal import Change, apply, exclusive, place_of
+from scaffolder.journal import Change, apply, exclusive, path_for
 from scaffolder.kinds import choose_kind, read_kinds
 from scaffolder.project import (
     ANSWERS_FILE,
@@ -123,10 +123,10 @@ def _changes(project: Project, module: ModuleSpec, rendered: Rendered) -> list[C
                 f"{project.root / path} exists already, and nothing is overwritten.",
                 "Choose another name, or move the file away.",
             )
-        place_of(project.root, path)
+        path_for(project.root, path)
         changes.append(Change(path, None, text))
     for path, (without, with_it) in rendered.changed.items():
-        present = _read(place_of(project.root, path))
+        present = _read(path_for(project.root, path))
         after = with_it if present is None else _with_added_lines(present, without, with_it)
         changes.append(Change(path, present, after))
     answers = _read(project.root / ANSWERS_FILE) or ""

@@ -28,8 +28,9 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("copier.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, checkout)
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- A thing.\n")
-    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
+    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\nbuild/\n")
     (checkout / "tests" / "template").mkdir(parents=True)
+    (checkout / "tests" / "stages.toml").write_text('[template]\ntests = ["tests/template"]\n')
     (checkout / "tests" / "template" / "test_template.py").write_text(PASSING)
     git("init", "-q", "-b", "main", cwd=checkout)
     commit(checkout)
@@ -164,7 +165,8 @@ def test_a_template_whose_tests_fail_is_not_released(checkout: Path) -> None:
 
 
 def test_what_git_ignores_in_the_template_is_not_released(checkout: Path) -> None:
-    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n*.egg-info/\n")
+    ignored = checkout / ".gitignore"
+    ignored.write_text(ignored.read_text() + "*.egg-info/\n")
     commit(checkout)
     litter = checkout / "template" / "project" / "digits.egg-info"
     litter.mkdir()

@@ -45,7 +45,7 @@ def main() -> None:
         _require_clean()
         head = _head()
         notes = _unreleased_notes()
-        _require_passing_template()
+        _require_passing_stages()
         # The tests take minutes, in which a maintainer may have gone on working.
         _require_clean()
         if _head() != head:
@@ -109,15 +109,13 @@ def _unreleased_notes() -> str:
     return notes
 
 
-def _require_passing_template() -> None:
-    print("Testing the template …", flush=True)
-    # A file after the other in each process: some share a cluster, or a storage of images.
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
-    command.append("tests/template")
-    # Some tests take too long for every change: they run where this is set.
+def _require_passing_stages() -> None:
+    print("Running all stages of the tests …", flush=True)
+    # Every stage runs where this is set, with tests that take too long for every change.
     environment = {**os.environ, "NNSCAFFOLD_RELEASE": "1"}
+    command = [sys.executable, "tools/stages.py"]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        sys.exit("The template's tests fail; nothing was released.")
+        sys.exit("The tests fail; nothing was released.")
 
 
 @contextmanager

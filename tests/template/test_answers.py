@@ -323,11 +323,3 @@ def test_a_repository_is_what_the_answers_say(
 def test_types_pass(python_min: str, render: Render, program: Program) -> None:
     answers = next(row for row in ROWS if row["python_min"] == python_min)
     program(render(**answers | {"exports": list(TARGETS)}), "mypy")
-
-
-@pytest.mark.slow
-def test_the_repositorys_own_tests_pass(render: Render, program: Program) -> None:
-    """All of them, the slow ones too, with every part that there is and the oddest of texts."""
-    parts = {"package": "s", "ssh_server": True, "slurm": True, "exports": list(TARGETS)}
-    texts = {name: values[0] for name, values in NASTY.items()}
-    program(render(**parts, **texts), "pytest", "-q", "-p", "no:cacheprovider", "--durations=10")
