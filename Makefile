@@ -3,11 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Made anew whenever what it is made from changes.
+# Made again whenever what it is made from changes.
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 
-.PHONY: help test lint slow demo benchmarks picture snapshot release clean
+.PHONY: help test lint slow stages demo benchmarks picture preview release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,13 +21,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[dev,template]'
 	@touch $@
 
-# The tests' tensors are small, and several tests run at once: with threads of torch on top, they
-# only wait for each other's cores.
-test slow release: export OMP_NUM_THREADS = 1
-
 test: $(READY) lint ## Check and run the fast tests
 	@echo "==> Running the fast tests"
-	@$(BIN)/python -m pytest -m "not slow" -n 2
+	@$(BIN)/python tools/stages.py fast
 
 lint: $(READY) ## Check this project's own code
 	@echo "==> Checking the code"
@@ -35,9 +31,11 @@ lint: $(READY) ## Check this project's own code
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-slow: $(READY) ## Run the slow tests
-	@echo "==> Running the slow tests"
-	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+slow: $(READY) ## Run all stages of slow tests
+	@$(BIN)/python tools/stages.py --except fast --all
+
+stages: $(READY) ## Run the stages of slow tests that are due, and record those that pass
+	@$(BIN)/python tools/stages.py --except fast --record
 
 demo: $(READY) ## Make a repository, add a layer, test it, train it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/demo.sh build/demo
@@ -48,8 +46,8 @@ benchmarks: $(READY) ## Measure the README's figures again; fails above a target
 picture: $(READY) ## Draw the README's picture of a session again
 	@$(BIN)/python tools/picture.py
 
-snapshot: $(READY) ## Take over how a generated repository looks now
-	@$(BIN)/python tools/snapshot.py
+preview: $(READY) ## Show what your change means for repositories: [BASE=v0.3.0] [ANSWERS="-d ci=none"]
+	@$(BIN)/python tools/preview.py --base $(or $(BASE),HEAD) $(ANSWERS)
 
 release: $(READY) ## Record a release: make release VERSION=x.y.z
 	@$(BIN)/python tools/release.py $(VERSION)

@@ -1,8 +1,9 @@
 """A change to several files of a repository: all of it or nothing, whatever kills the command.
 
-All new contents are first written to a folder of their own; then a list of them, the journal; then
-each is renamed into its place. While there is no journal, nothing was touched; once there is one,
-all that it needs is on the disk, so that the next command can finish what a killed one began.
+New texts, and copies of what they replace, are first written to a folder of their own; then a list
+of them, the journal; then each new text is renamed to its path. Without a journal nothing was
+touched. With one, everything can be undone: by the command itself if it fails or is interrupted,
+by the next one if it was killed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scaffolder.errors import BadInput, MachineFailure
 from scaffolder.lock import Busy, locked
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _JOURNAL = "journal.json"
-_PATIENCE_IN_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 class Change(NamedTuple):
@@ -33,7 +34,7 @@ class Change(NamedTuple):
     after: str
 
 
-def place_of(root: Path, path: PurePosixPath) -> Path:
+def path_for(root: Path, path: PurePosixPath) -> Path:
     """Where a file of a repository lies, if it may be written.
 
     Templates, answers and journals can come from a stranger: none may lead out of the repository,
@@ -42,37 +43,37 @@ def place_of(root: Path, path: PurePosixPath) -> Path:
     Raises:
         BadInput: It may not.
     """
-    place = root / path
+    full = root / path
     is_git = any(part.lower() == ".git" for part in path.parts)
-    outside = ".." in path.parts or not place.parent.resolve().is_relative_to(root.resolve())
-    if is_git or outside or place.is_symlink():
+    outside = ".." in path.parts or not full.parent.resolve().is_relative_to(root.resolve())
+    if is_git or outside or full.is_symlink():
         reason = "into git's own folder" if is_git else "outside the repository, or over a link"
         raise BadInput(
             "place-refused",
-            f"{place} would be written {reason}.",
-            "Put no links there, and use no template that you do not know.",
+            f"{full} would be written {reason}.",
+            "Remove the link, or use a template that you trust.",
         )
-    return place
+    return full
 
 
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Hold a repository for one command, and first finish what a killed one left.
+    """Hold a repository for one command, and first undo what a killed one left.
 
     Raises:
-        MachineFailure: Another command holds it for longer than anyone would wait, or the
+        MachineFailure: Another command holds it for too long, or the
             repository cannot be written.
-        BadInput: What a killed command left cannot be finished.
+        BadInput: What a killed command left cannot be undone.
     """
     try:
-        with locked(root, patience=_PATIENCE_IN_SECONDS):
-            _finish(root)
+        with locked(root, timeout=_TIMEOUT_SECONDS):
+            _undo(root, _folder(root))
             yield
     except Busy:
         raise MachineFailure(
             "repository-busy",
             f"Another nnscaffold command has been at work in {root} for "
-            f"{_PATIENCE_IN_SECONDS:.0f} seconds.",
+            f"{_TIMEOUT_SECONDS:.0f} seconds.",
             "Wait for it, or stop it, then run the command again.",
         ) from None
     except OSError as error:
@@ -86,18 +87,16 @@ def apply(root: Path, changes: Sequence[Change]) -> None:
         MachineFailure: A file cannot be written; everything is as it was.
     """
     folder = _folder(root)
-    made: list[Path] = []
     try:
         try:
-            _stage(folder, root, changes)
+            _prepare(folder, root, changes)
             for number, change in enumerate(changes):
-                place = place_of(root, change.path)
-                made += _make_parents(place)
-                (folder / str(number)).replace(place)
+                path = path_for(root, change.path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (folder / f"{number}.after").replace(path)
         except BaseException:
-            # Where even this is cut short, the journal stays, and the next command goes forward.
-            _put_back(root, folder, changes, made)
-            _discard(folder)
+            # If this is interrupted, too, the journal stays, and the next command undoes the rest.
+            _undo(root, folder)
             raise
         _discard(folder)
     except OSError as error:
@@ -112,116 +111,82 @@ def _folder(root: Path) -> Path:
     return root / ".nnscaffold-journal"
 
 
-def _stage(folder: Path, root: Path, changes: Sequence[Change]) -> None:
-    _discard(folder)
+def _prepare(folder: Path, root: Path, changes: Sequence[Change]) -> None:
+    """Write all that needs room on the disk, for doing and for undoing, before anything changes."""
     folder.mkdir()
     _write(folder / ".gitignore", "*\n")
     entries = []
     for number, change in enumerate(changes):
-        _write(folder / str(number), change.after)
+        after, path = folder / f"{number}.after", root / change.path
+        _write(after, change.after)
         if change.before is not None:
-            _write(folder / f"{number}.before", change.before)
-            for staged in (folder / str(number), folder / f"{number}.before"):
-                shutil.copymode(root / change.path, staged)
-        before = None if change.before is None else _digest(change.before)
-        entries.append({"path": str(change.path), "before": before, "after": _digest(change.after)})
+            shutil.copymode(path, after)
+            shutil.copy2(path, folder / f"{number}.before")
+        new = change.before is None
+        entries.append({"path": str(change.path), "new": new, "after": _digest(after)})
     _write(folder / "unfinished", json.dumps(entries))
     (folder / "unfinished").replace(folder / _JOURNAL)
-    _flush(folder)
 
 
-def _discard(folder: Path) -> None:
-    """Remove the journal, from when on there is nothing to finish, and then the rest."""
-    (folder / _JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def _undo(root: Path, folder: Path) -> None:
+    """Bring back the files as they were before a change; can be repeated if it is interrupted.
 
-
-def _finish(root: Path) -> None:
-    """Finish the change of a killed command; forget it where it had touched nothing."""
-    folder = _folder(root)
-    if not folder.is_dir():
-        return
-    entries = _read_journal(folder)
-    # What has no staged file any more was renamed into its place before the kill.
-    waiting = [(folder / str(number), entry) for number, entry in enumerate(entries)]
-    waiting = [(staged, entry) for staged, entry in waiting if staged.exists()]
-    for staged, entry in waiting:
-        path = place_of(root, PurePosixPath(entry["path"]))
-        present = _digest(_read(path)) if path.exists() else None
-        # A kill in the middle of an undo leaves no file where there was one.
-        if present not in (entry["before"], entry["after"], None):
+    By renames alone: they need no room on a full disk, and a kill can fall between them.
+    """
+    entries = [
+        (path_for(root, PurePosixPath(path)), new, folder / f"{number}.before", after)
+        for number, (path, new, after) in enumerate(_read_journal(folder))
+    ]
+    for path, new, before, after in entries:
+        known = [after, _digest(before)] if before.exists() else [after] if new else None
+        if known and path.is_file() and _digest(path) not in known:
             raise BadInput(
                 "interrupted-change",
-                f"A command was killed before it wrote {path}, which was edited since.",
-                f"Take over what you need from {staged}, then remove {folder}.",
+                f"A command was killed while it changed {path}, which was edited since.",
+                f"Look at {folder} for what you need of it, then remove that folder.",
             )
-    for staged, entry in waiting:
-        path = place_of(root, PurePosixPath(entry["path"]))
-        _make_parents(path)
-        staged.replace(path)
+    for path, new, before, _ in reversed(entries):
+        if before.exists():
+            before.replace(path)
+        elif new:
+            if path.is_file():
+                path.unlink()
+            for parent in path.relative_to(root).parents[:-1]:
+                with suppress(OSError):  # it is not empty, or not there yet
+                    (root / parent).rmdir()
     _discard(folder)
 
 
-def _read_journal(folder: Path) -> list[dict[str, Any]]:
-    """The journal's entries; none where the kill came before there was a journal."""
+def _read_journal(folder: Path) -> list[tuple[str, bool, str]]:
+    """The journal's entries; none where there is no journal, and so nothing was touched."""
     try:
         entries = json.loads((folder / _JOURNAL).read_text(encoding="utf-8"))
-        return [{key: entry[key] for key in ("path", "before", "after")} for entry in entries]
+        return [(entry["path"], entry["new"], entry["after"]) for entry in entries]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             "interrupted-change",
-            f"{folder} holds a journal that no command of this tool wrote.",
+            f"{folder} holds a journal that nnscaffold did not write.",
             f"Remove {folder}.",
         ) from error
 
 
-def _put_back(root: Path, folder: Path, changes: Sequence[Change], made: Sequence[Path]) -> None:
-    """Undo by renames alone: they need no room on a full disk, and a kill can fall between them."""
-    if not (folder / _JOURNAL).exists():
-        return  # nothing was touched yet
-    for number, change in reversed(list(enumerate(changes))):
-        staged, path = folder / str(number), root / change.path
-        if staged.exists():
-            continue
-        path.replace(staged)
-        if change.before is not None:
-            (folder / f"{number}.before").replace(path)
-    for parent in reversed(made):
-        with suppress(OSError):  # somebody else has put something into it
-            parent.rmdir()
-
-
-def _make_parents(path: Path) -> list[Path]:
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return list(reversed(missing))
+def _discard(folder: Path) -> None:
+    """Remove the journal, after which there is nothing to undo, and then the rest."""
+    (folder / _JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # some disks say only here that they are full
 
 
-def _flush(folder: Path) -> None:
-    """Let the folder's names reach the disk before anything relies on them."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read(path: Path) -> str:
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _not_written(root: Path, error: OSError) -> MachineFailure:

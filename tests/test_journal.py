@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
@@ -28,11 +32,7 @@ AFTER = {str(change.path): NEW for change in CHANGES}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    root = tmp_path / "repository"
-    root.mkdir()
-    for name, text in BEFORE.items():
-        (root / name).write_text(text)
-    return root
+    return fresh(tmp_path / "repository")
 
 
 def files(root: Path) -> dict[str, str]:
@@ -69,69 +69,109 @@ def test_a_full_disk_leaves_everything_as_it_was(small_disk: Path) -> None:
     assert files(small_disk) == BEFORE
 
 
-STEPS = 70  # more than the journal takes for these changes, undone or not
-# Ends the process without warning at its n-th step on the disk.
-KILLED = """
-    import os, pathlib, sys
-    sys.path.insert(0, {tests!r})
-    from test_journal import CHANGES
-    from scaffolder import journal
-    left = int(sys.argv[2])
-    def counted(function):
-        def call(*arguments, **named):
-            global left
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), 9)
-            return function(*arguments, **named)
-        return call
-    for name in ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir"):
-        setattr(os, name, counted(getattr(os, name)))
-    root = pathlib.Path(sys.argv[1])
-    with journal.exclusive(root):
-        journal.apply(root, CHANGES)
-"""
+# The steps on the disk, each of which a kill can come before.
+STEPS = ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
 
 
-def run_until_killed(root: Path, step: int) -> int:
-    code = textwrap.dedent(KILLED).format(tests=str(Path(__file__).parent))
-    command = [sys.executable, "-c", code, str(root), str(step)]
-    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
+def change(root: Path) -> None:
+    with exclusive(root):
+        apply(root, CHANGES)
+
+
+def recover(root: Path) -> None:
+    with exclusive(root):
+        pass
+
+
+def killed(action: Callable[[Path], None], root: Path, step: int) -> bool:
+    """Let a process do this and kill itself before its n-th step; say whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **named: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*arguments, **named)
+
+            return call
+
+        try:
+            for name in STEPS:
+                setattr(os, name, counted(getattr(os, name)))
+            action(root)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def fresh(root: Path, obstacle: str | None = None) -> Path:
+    root.mkdir()
+    for name, text in BEFORE.items():
+        (root / name).write_text(text)
+    if obstacle:
+        (root / obstacle).write_text("in the way")
+    return root
+
+
+def killed_half_way(root: Path) -> None:
+    """Leave a journal, as a command does that is killed while it changes files."""
+    for step in itertools.count():
+        assert killed(change, root, step)
+        if files(root).get("src/layers/gate.py") == NEW:
+            return
+        recover(root)
 
 
 @pytest.mark.parametrize("obstacle", [None, "tests"])
 def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_for_the_next_command(
     tmp_path: Path, obstacle: str | None
 ) -> None:
-    """With an obstacle the change fails half way, and the kill falls into its undoing, too."""
-    codes = []
-    for step in range(0, STEPS, 2 if obstacle else 1):
-        root = tmp_path / str(step)
-        root.mkdir()
-        for name, text in BEFORE.items():
-            (root / name).write_text(text)
-        if obstacle:
-            (root / obstacle).write_text("in the way")
-        codes.append(run_until_killed(root, step))
-        if obstacle:
-            (root / obstacle).unlink(missing_ok=True)
-        with exclusive(root):
-            pass
-        assert files(root) in (BEFORE, AFTER), step
-        if codes[-1] != -9:
+    """With an obstacle the change fails half way, and the kill falls into its undoing, too.
+
+    The next command can be killed, too, and the one after that puts it right.
+    """
+    outcomes = []
+    for step in itertools.count():
+        for next_step in itertools.count():
+            root = fresh(tmp_path / f"{step}-{next_step}", obstacle)
+            was_killed = killed(change, root, step)
+            if obstacle:
+                (root / obstacle).unlink(missing_ok=True)
+            was_killed_again = killed(recover, root, next_step)
+            recover(root)
+            assert files(root) in (BEFORE, AFTER), (step, next_step)
+            assert not (root / ".nnscaffold-journal").exists(), (step, next_step)
+            if not was_killed_again:
+                break
+        outcomes.append(files(root))
+        if not was_killed:
             break
-    assert codes[0] == -9
-    assert codes[-1] != -9, "the steps must reach beyond the last one"
+    assert outcomes[0] == BEFORE
+    assert outcomes[-1] == (BEFORE if obstacle else AFTER)
+    assert len(outcomes) > 15
+
+
+def test_what_is_undone_leaves_no_folder(root: Path) -> None:
+    killed_half_way(root)
+    assert (root / "src" / "layers").is_dir()
+    recover(root)
+    assert files(root) == BEFORE
+    assert not (root / "src").exists()
 
 
 def test_a_second_interrupt_while_undoing_loses_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The journal then stays, and the next command finishes the change."""
+    """The journal then stays, and the next command undoes the rest."""
     replace = os.replace
 
     def interrupted(source: Path, target: Path) -> None:
-        if Path(target).name == "manifest.yml" or Path(source).name == "index.py":
+        if Path(target).name == "manifest.yml" or Path(source).suffix == ".before":
             raise KeyboardInterrupt
         replace(source, target)
 
@@ -140,9 +180,9 @@ def test_a_second_interrupt_while_undoing_loses_nothing(
         with pytest.raises(KeyboardInterrupt):
             apply(root, CHANGES)
         monkeypatch.undo()
-    with exclusive(root):
-        pass
-    assert files(root) == AFTER
+    assert (root / "index.py").read_text() == NEW
+    recover(root)
+    assert files(root) == BEFORE
 
 
 @pytest.mark.parametrize("path", ["../victim", "/tmp/victim", "link/victim"])
@@ -152,8 +192,8 @@ def test_a_journal_that_came_with_a_repository_writes_nothing_outside(
     folder = root / ".nnscaffold-journal"
     folder.mkdir()
     (root / "link").symlink_to(root.parent)
-    (folder / "0").write_text("mine now")
-    (folder / "journal.json").write_text(json.dumps([{"path": path, "before": None, "after": "x"}]))
+    (folder / "0.before").write_text("mine now")
+    (folder / "journal.json").write_text(json.dumps([{"path": path, "new": False, "after": "x"}]))
     with pytest.raises(BadInput, match="outside"), exclusive(root):
         pass
     assert not (root.parent / "victim").exists()
@@ -162,16 +202,20 @@ def test_a_journal_that_came_with_a_repository_writes_nothing_outside(
 
 def test_a_git_repository_keeps_the_journal_where_no_commit_takes_it(root: Path) -> None:
     (root / ".git").mkdir()
-    for step in range(STEPS):
-        run_until_killed(root, step)
-        if (root / ".git" / "nnscaffold-journal" / "journal.json").exists():
-            break
-        with exclusive(root):
-            pass
+    killed_half_way(root)
+    assert (root / ".git" / "nnscaffold-journal" / "journal.json").exists()
     assert not (root / ".nnscaffold-journal").exists()
-    with exclusive(root):
-        pass
-    assert files(root) == AFTER
+    recover(root)
+    assert files(root) == BEFORE
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"path": 1}]', '{"path": "x"}'])
+def test_a_journal_of_something_else_is_named(root: Path, text: str) -> None:
+    folder = root / ".nnscaffold-journal"
+    folder.mkdir()
+    (folder / "journal.json").write_text(text)
+    with pytest.raises(BadInput, match="nnscaffold did not write"):
+        recover(root)
 
 
 def test_a_file_keeps_its_mode(root: Path) -> None:
@@ -181,17 +225,13 @@ def test_a_file_keeps_its_mode(root: Path) -> None:
     assert (root / "index.py").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_was_edited_after_a_kill_is_not_overwritten(root: Path) -> None:
-    for step in range(STEPS):
-        run_until_killed(root, step)
-        if (root / ".nnscaffold-journal" / "journal.json").exists():
-            break
-        with exclusive(root):
-            pass
-    (root / "index.py").write_text("edited\n")
+@pytest.mark.parametrize("path", ["src/layers/gate.py", "index.py"])
+def test_what_was_edited_after_a_kill_is_not_overwritten(root: Path, path: str) -> None:
+    killed_half_way(root)
+    (root / path).write_text("edited\n")
     with pytest.raises(BadInput, match="edited since"), exclusive(root):
         pass
-    assert (root / "index.py").read_text() == "edited\n"
+    assert (root / path).read_text() == "edited\n"
 
 
 def test_a_second_command_waits_for_the_first(root: Path) -> None:
@@ -221,7 +261,7 @@ def test_a_command_that_waits_too_long_says_so_and_writes_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with exclusive(root):
-        monkeypatch.setattr(journal, "_PATIENCE_IN_SECONDS", 0.0)
+        monkeypatch.setattr(journal, "_TIMEOUT_SECONDS", 0.0)
         with pytest.raises(MachineFailure) as busy, exclusive(root):
             apply(root, CHANGES)
     assert busy.value.code == "repository-busy"

@@ -28,8 +28,9 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("copier.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, checkout)
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- A thing.\n")
-    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
+    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\nbuild/\n")
     (checkout / "tests" / "template").mkdir(parents=True)
+    (checkout / "tests" / "stages.toml").write_text('[template]\ntests = ["tests/template"]\n')
     (checkout / "tests" / "template" / "test_template.py").write_text(PASSING)
     git("init", "-q", "-b", "main", cwd=checkout)
     commit(checkout)
@@ -125,8 +126,8 @@ def test_the_next_release_keeps_the_history(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["90", "90.0", "v90.0.0", "90.0.0rc1", "", "90.0.0.dev1"])
-def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
-    assert "is no version" in release(checkout, version).stderr
+def test_what_is_not_a_version_is_refused(checkout: Path, version: str) -> None:
+    assert "is not a version" in release(checkout, version).stderr
 
 
 def test_a_version_that_exists_or_is_older_is_refused(checkout: Path) -> None:
@@ -164,7 +165,8 @@ def test_a_template_whose_tests_fail_is_not_released(checkout: Path) -> None:
 
 
 def test_what_git_ignores_in_the_template_is_not_released(checkout: Path) -> None:
-    (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n*.egg-info/\n")
+    ignored = checkout / ".gitignore"
+    ignored.write_text(ignored.read_text() + "*.egg-info/\n")
     commit(checkout)
     litter = checkout / "template" / "project" / "digits.egg-info"
     litter.mkdir()
@@ -210,7 +212,7 @@ def test_a_commit_that_a_hook_refuses_leaves_everything_as_it_was(
     before = state(checkout)
     result = release(checkout, "90.0.0")
     assert result.returncode == 1
-    assert result.stderr == "Nothing was released: a hook of git refused it without a word.\n"
+    assert result.stderr == "Nothing was released: a git hook refused it without a message.\n"
     assert state(checkout) == before
 
 

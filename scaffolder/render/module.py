@@ -1,9 +1,10 @@
 """One module, rendered from its template by Jinja2 alone.
 
-Importing Copier takes half a second, more than all the rest of `new layer` together. What is
-rendered here is what Copier would render, byte for byte. A template is taken only if all of it
-has a form that is known to come out the same; everything else, every error included, is left to
-Copier (`NeedsCopier`), which decides and explains. Recorded answers are taken to be valid.
+Importing Copier takes half a second, more than all the rest of `new layer`. What is rendered here
+is what Copier renders, byte for byte, of a template that follows the convention: a kind's files
+are `module.py.jinja` and `test.py.jinja`, the files in `_CONVENTION` put them into the repository,
+and no other file reads the manifest. All else, every error included, is left to Copier
+(`NeedsCopier`), which decides and explains. Recorded answers are taken to be valid.
 """
 
 from __future__ import annotations
@@ -21,28 +22,36 @@ from jinja2.utils import missing
 from scaffolder.project import ANSWERS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scaffolder.project import Project
     from scaffolder.spec import ModuleSpec
 
+_PROJECT = "template/project"
+_PACKAGE = f"{_PROJECT}/src/{{{{ package }}}}"
+_LOOP = (
+    '{%% yield module from modules | selectattr("role", "equalto", "%s") %%}'
+    "{{ module.file }}{%% endyield %%}.py.jinja"
+)
+_INCLUDE = "{%% include 'template/kinds/' ~ module.kind ~ '/%s.py.jinja' -%%}\n"
+# The files that may read the manifest, those of modules with their text.
+_CONVENTION: dict[str, str | None] = {
+    f"{_PROJECT}/{{{{ _copier_conf.answers_file }}}}.jinja": None,
+    f"{_PACKAGE}/layers/__init__.py.jinja": None,
+    f"{_PACKAGE}/models/__init__.py.jinja": None,
+    f"{_PACKAGE}/layers/{_LOOP % 'layer'}": _INCLUDE % "module",
+    f"{_PACKAGE}/models/{_LOOP % 'model'}": _INCLUDE % "module",
+    f"{_PROJECT}/tests/layers/test_{_LOOP % 'layer'}": _INCLUDE % "test",
+    f"{_PROJECT}/tests/models/test_{_LOOP % 'model'}": _INCLUDE % "test",
+}
 # Settings of a template under which Jinja2 alone gives what Copier gives.
 _KNOWN_SETTING = re.compile(
-    r"_(?:min_copier_version|subdirectory|answers_file|message_(?:before|after)_(?:copy|update))"
+    r"_(?:min_copier_version|subdirectory|answers_file|skip_if_exists"
+    r"|message_(?:before|after)_(?:copy|update))"
 )
-_FILE_OF_EACH_MODULE = re.compile(
-    r"(?P<start>[^{}]*)"
-    r'{% yield module from modules \| selectattr\("role", "equalto", "(?P<role>\w+)"\) %}'
-    r"(?P<before>[^{}]*){{ module\.file }}(?P<after>[^{}]*){% endyield %}"
-    r"(?P<end>[^{}]*)\.jinja"
-)
-_IF_ANOTHER = re.compile(r"{{ (?P<other>\w+) }}")
-_FILE_OF_ANSWERS = re.compile(r"{{ ?_copier_conf\.answers_file ?}}\.jinja")
-_TEXT_BY_KIND = re.compile(r"{% include '([^'\\]+)' ~ module\.kind ~ '([^'\\]+)' -?%}\s*")
-_OTHER_NAMES = re.compile(r"modules|yield|include|import|extends")
-# Inside a tag: prose may speak of modules as it likes.
-_LISTS_MODULES = re.compile(
-    r"\{[{%](?:(?![%}]\}).)*\bmodules\b|\{%[-+]?\s*(?:include|import|from|extends)\b", re.DOTALL
+# In a Jinja tag, a name that holds the manifest or may; or an include of a file that is not read
+# here. Prose may speak of modules.
+_READS_MANIFEST = re.compile(
+    r"""\{[{%](?:"[^"]*"|'[^']*'|(?![%}]\})[^"'])*?\b(?:modules|yield|_copier_\w+)\b"""
+    r"""|\{%[-+]?\s*(?:include|import|from|extends)\b(?!\s*'template/(?!project/)\w+/)"""
 )
 
 
@@ -71,217 +80,120 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
         module: The module, not yet in the repository's manifest.
 
     Raises:
-        NeedsCopier: The template is beyond Jinja2 alone, or broken.
+        NeedsCopier: The template does not follow the convention, or is broken.
     """
     try:
-        template = template.resolve()
-        config = _plain_config(template)
-        answers = _values(config, project.answers)
-        root = _plain_root(template, config)
-        return _Rendering(template, answers, project, module).of_files_in(root)
+        answers = _answers(_read_config(template), project.answers)
+        render = _renderer(template, _require_convention(template), answers)
+        kind, folder, package = (
+            f"template/kinds/{module.kind}",
+            f"{module.role}s",
+            answers["package"],
+        )
+        if not package.isidentifier():
+            raise NeedsCopier(f"the package {package}")
+        entry, others = module.to_entry(), [known.to_entry() for known in project.modules]
+        code, tests = PurePosixPath("src", package, folder), PurePosixPath("tests", folder)
+        index = f"{_PACKAGE}/{folder}/__init__.py.jinja"
+        new = {
+            code / f"{module.file}.py": render(f"{kind}/module.py.jinja", module=entry),
+            tests / f"test_{module.file}.py": render(f"{kind}/test.py.jinja", module=entry),
+        }
+        before, after = (render(index, modules=each) for each in (others, [*others, entry]))
+        return Rendered(new, {code / "__init__.py": (before, after)})
     except NeedsCopier:
         raise
     except Exception as error:
         raise NeedsCopier(f"{type(error).__name__}: {error}") from error
 
 
-def _plain_config(template: Path) -> dict[str, Any]:
-    """A template's settings and questions, if all its settings are plain."""
+def _read_config(template: Path) -> dict[str, Any]:
+    """A template's questions and settings, if all its settings are plain."""
     if [path.name for path in template.glob("copier.*")] != ["copier.yml"]:
         raise NeedsCopier("its configuration file")
     text = (template / "copier.yml").read_text(encoding="utf-8")
     config: dict[str, Any] = yaml.load(text, Loader=_LOADER)
-    settings = {key for key in config if key.startswith("_")}
-    if unknown := [key for key in settings if not _KNOWN_SETTING.fullmatch(key)]:
-        raise NeedsCopier(f"the settings {sorted(unknown)}")
+    for key in config:
+        if key.startswith("_") and not _KNOWN_SETTING.fullmatch(key):
+            raise NeedsCopier(f"the setting {key}")
+    is_known = config["_subdirectory"] == _PROJECT and "modules" in config
+    if not is_known or config.get("_answers_file", ANSWERS_FILE) != ANSWERS_FILE:
+        raise NeedsCopier("the names of its files or questions")
     return config
 
 
-def _plain_root(template: Path, config: dict[str, Any]) -> Path:
-    """The folder below which a template's files lie."""
-    if config.get("_answers_file", ANSWERS_FILE) != ANSWERS_FILE:
-        raise NeedsCopier("the name of its answers file")
-    # Without a folder of their own, the files are subject to Copier's list of exclusions.
-    subdirectory = config.get("_subdirectory", "")
-    root: Path = template / subdirectory
-    if "{" in subdirectory or template not in root.parents or root.resolve() != root:
-        raise NeedsCopier("its subdirectory")
-    return root
+def _answers(config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
+    """What the template's files see of the answers, without the manifest.
 
-
-def _values(config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
-    """What the template's files see of the answers, without the manifest."""
-    if "modules" not in config or "module" in recorded:
-        raise NeedsCopier("the names of its questions")
+    A question that was not asked has its default, as in Copier. An answer that Copier would compute
+    or cast is left out: a file that reads it is left to Copier.
+    """
     values = {key: value for key, value in recorded.items() if not key.startswith("_")}
     for key, question in config.items():
         if not key.startswith("_"):
             details = question if isinstance(question, dict) else {"default": question}
-            if key not in recorded:
-                values[key] = _default_of_skipped(key, details, recorded)
-            _refuse_cast(key, details, values[key])
-    del values["modules"]
+            value = values.setdefault(key, details.get("default"))
+            is_computed = key not in recorded and "{" in str(value)
+            if is_computed or not _is_of_its_type(details, value):
+                del values[key]
+    values.pop("modules", None)
     return values
 
 
-def _default_of_skipped(key: str, question: dict[str, Any], recorded: dict[str, Any]) -> Any:
-    """What Copier takes where a question is not asked, because the answer to another is no."""
-    asked_if = _IF_ANOTHER.fullmatch(str(question.get("when")))
-    default = question.get("default")
-    if not asked_if or recorded.get(asked_if["other"]) is not False:
-        raise NeedsCopier(f"no answer to {key}")  # a secret, for example
-    if not isinstance(default, (str, bool)) or "{" in str(default):
-        raise NeedsCopier(f"the default of {key}")
-    return default
-
-
-def _refuse_cast(key: str, question: dict[str, Any], value: Any) -> None:
-    """Refuse an answer that Copier would change by casting it to its question's type."""
+def _is_of_its_type(question: dict[str, Any], value: Any) -> bool:
     wanted = question.get("type") or type(question.get("default")).__name__
     several = question.get("multiselect")
     if several and not isinstance(value, list):
-        raise NeedsCopier(f"the answer to {key}")
-    for each in value if several else [value]:
-        found = type(each).__name__
-        as_it_is = wanted == found or (wanted in ("yaml", "json") and found != "str")
-        if not as_it_is:
-            raise NeedsCopier(f"the answer to {key}")
+        return False
+    found = {type(each).__name__ for each in (value if several else [value])}
+    return found <= {wanted} or (wanted in ("yaml", "json") and "str" not in found)
 
 
-class _Rendering:
-    """A module's rendering: goes once through all files of a template."""
-
-    def __init__(
-        self, template: Path, answers: dict[str, Any], project: Project, module: ModuleSpec
-    ) -> None:
-        self.loader = _PlainFiles(template)
-        self.environment = SandboxedEnvironment(
-            loader=self.loader,
-            extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
-            keep_trailing_newline=True,
-            undefined=_Undefined,
-        )
-        self.module = module.to_entry()
-        self.others = [known.to_entry() for known in project.modules]
-        self.answers = answers
-        self.without = self.answers | {"modules": self.others}
-        self.with_it = self.answers | {"modules": [*self.others, self.module]}
-        self.names: dict[str, str] = {}
-        self.taken: set[PurePosixPath] = set()
-        self.rendered = Rendered({}, {})
-
-    def of_files_in(self, root: Path) -> Rendered:
-        for source in _files(root):
-            *folders, name = source.relative_to(root).parts
-            if not folders and _FILE_OF_ANSWERS.fullmatch(name):
-                continue
-            folder = [self._name(part) for part in folders]
-            if loop := _FILE_OF_EACH_MODULE.fullmatch(name):
-                self._files_of_modules(source, folder, loop)
-            elif name.endswith(".jinja"):
-                name = Path(name).with_suffix("").name  # as Copier takes it off
-                self._list_of_modules(source, [*folder, self._name(name)])
-            else:
-                self._path([*folder, self._name(name)])
-        if self.taken & {parent for path in self.taken for parent in path.parents}:
-            raise NeedsCopier("a file where a folder is")
-        return self.rendered
-
-    def _files_of_modules(self, source: Path, folder: list[str], loop: re.Match[str]) -> None:
-        text = source.read_text(encoding="utf-8")
-        modules = [each for each in (*self.others, self.module) if each["role"] == loop["role"]]
-        kinds = {entry["kind"] for entry in modules}
-        listing = {kind for kind in kinds if self._may_list_modules(text, kind)}
-        for entry in modules:
-            file = f"{loop['start']}{loop['before']}{entry['file']}{loop['after']}{loop['end']}"
-            path = self._path([*folder, file])
-            if path is None:
-                continue
-            if entry is self.module:
-                _refuse_executable(source)
-                self.rendered.new[path] = self._text(text, self.with_it | {"module": entry})
-            elif entry["kind"] in listing:
-                # Without `modules`: a file that another module changes needs Copier.
-                self._text(text, self.answers | {"module": entry})
-
-    def _may_list_modules(self, text: str, kind: str) -> bool:
-        if by_kind := _TEXT_BY_KIND.fullmatch(text):
-            name = f"{by_kind[1]}{kind}{by_kind[2]}"
-            text = self.loader.get_source(self.environment, name)[0]
-        return _LISTS_MODULES.search(text) is not None
-
-    def _list_of_modules(self, source: Path, parts: list[str]) -> None:
-        path = self._path(parts)
-        text = source.read_text(encoding="utf-8")
-        if path is None or not _LISTS_MODULES.search(text):
-            return
-        listing = self.environment.from_string(text)
-        before, after = listing.render(self.without), listing.render(self.with_it)
-        if before != after:
-            _refuse_executable(source)
-            self.rendered.changed[path] = (before, after)
-
-    def _text(self, text: str, values: dict[str, Any]) -> str:
-        return self.environment.from_string(text).render(values)
-
-    def _name(self, part: str) -> str:
-        if "{" not in part:
-            return part
-        if part not in self.names:
-            if _OTHER_NAMES.search(part):
-                raise NeedsCopier(f"the name {part}")
-            self.names[part] = self._text(part, self.answers)
-        return self.names[part]
-
-    def _path(self, parts: list[str]) -> PurePosixPath | None:
-        """A file's place in the repository; None where Copier skips it."""
-        if not all(parts):
-            return None
-        path = PurePosixPath(*parts)
-        is_plain = not path.is_absolute() and not {"..", ANSWERS_FILE} & set(path.parts)
-        if not is_plain or path in self.taken:
-            raise NeedsCopier(f"the path {path}")
-        self.taken.add(path)
-        return path
+def _require_convention(template: Path) -> set[str]:
+    """Make sure that only the files of the convention read the manifest; return all files."""
+    for name, text in _CONVENTION.items():
+        if (template / name).stat().st_mode & 0o111:
+            raise NeedsCopier(f"{name}, which is executable")
+        if text is not None and (template / name).read_bytes() != text.encode():
+            raise NeedsCopier(f"the text of {name}")
+    folders = {name.rpartition("/")[0] for name in _CONVENTION} - {_PROJECT}
+    names = set()
+    for folder, subfolders, files in os.walk(template / "template"):
+        if links := [each for each in subfolders + files if os.path.islink(f"{folder}/{each}")]:
+            raise NeedsCopier(f"the link {links[0]}")
+        names |= {Path(folder, file).relative_to(template).as_posix() for file in files}
+    for name in names - _CONVENTION.keys():
+        # Another file in a folder of modules could take a module's place.
+        is_in_the_way = name.rpartition("/")[0] in folders and not name.endswith("/__init__.py")
+        is_copied = name.startswith(f"{_PROJECT}/") and not name.endswith(".jinja")
+        text = "" if is_copied else (template / name).read_text(encoding="utf-8")
+        if is_in_the_way or _READS_MANIFEST.search(name) or _READS_MANIFEST.search(text):
+            raise NeedsCopier(f"the file {name}")
+    return names
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                yield Path(entry.path)
-            else:
-                raise NeedsCopier(f"{entry.name}, which is no plain file")
+def _renderer(template: Path, files: set[str], answers: dict[str, Any]) -> Any:
+    def load(name: str) -> str:
+        if name not in files:  # Copier's copy of a template has more files: those of git.
+            raise NeedsCopier(f"the file {name}")
+        return (template / name).read_text(encoding="utf-8")
 
-
-def _refuse_executable(source: Path) -> None:
-    if source.stat().st_mode & 0o111:
-        raise NeedsCopier(f"{source.name}, which is executable")
+    environment = SandboxedEnvironment(
+        loader=jinja2.FunctionLoader(load),
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+        keep_trailing_newline=True,
+        undefined=_Undefined,
+    )
+    return lambda name, **values: environment.get_template(name).render(answers | values)
 
 
 class _Undefined(jinja2.Undefined):
-    """A variable that is missing here may be one that Copier has (`_copier_conf`, `pathjoin`)."""
+    """A variable that is missing here may be one that Copier has, such as `_copier_conf`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         if self._undefined_obj is missing:
             raise NeedsCopier(f"the variable {self._undefined_name}")
-
-
-class _PlainFiles(jinja2.FileSystemLoader):
-    """Loads a template's own files only, not what a link in it points to."""
-
-    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
-        try:
-            source, filename, is_fresh = super().get_source(environment, template)
-        except jinja2.TemplateNotFound as error:
-            # Copier's copy of a template has more files: those of git.
-            raise NeedsCopier(f"the file {template}") from error
-        if Path(filename).resolve() != Path(filename):
-            raise NeedsCopier(f"the link {template}")
-        return source, filename, is_fresh
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

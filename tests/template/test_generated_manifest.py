@@ -84,10 +84,10 @@ BREACHES: dict[str, tuple[Callable[[Path], None], str]] = {
     "an index in another order": (
         replace(
             INDEX,
-            "from .input_norm import InputNorm as InputNorm\n"
-            "from .conv_block import ConvBlock as ConvBlock\n",
             "from .conv_block import ConvBlock as ConvBlock\n"
-            "from .input_norm import InputNorm as InputNorm\n",
+            "from .residual_block import ResidualBlock as ResidualBlock\n",
+            "from .residual_block import ResidualBlock as ResidualBlock\n"
+            "from .conv_block import ConvBlock as ConvBlock\n",
         ),
         "They must be these, in this order",
     ),

@@ -1,0 +1,242 @@
+"""The processes of a run: one, or as many as torchrun started."""
+
+import contextlib
+import ctypes
+import dataclasses
+import datetime
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, distributed
+from torch.distributed import distributed_c10d
+
+from ..command import InputError, Reported, error_text, exit_status, report_error, stop_status
+
+Result = TypeVar("Result")
+
+# What torchrun sets for each of its workers.
+LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# Failures that a user can understand and fix; any other is a fault of the program.
+Expected = InputError | OSError
+EXPECTED = (InputError, OSError)
+# How long the others leave rank zero to print what is wrong.
+REPORTING = datetime.timedelta(seconds=5)
+
+
+class FailedElsewhere(Exception):
+    """Another process of the run failed and reports why; this one has only to end.
+
+    Args:
+        cause: the other process's error
+    """
+
+    def __init__(self, cause: Expected) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """This process's rank among those of the run; by default it is the only one."""
+
+    rank: int = 0
+    """From 0; rank zero alone prints and writes."""
+    local_rank: int = 0
+    """The rank among the processes of this machine, which is also the number of its GPU."""
+    world_size: int = 1
+    """How many processes there are."""
+    grouped: bool = False
+    """Whether torchrun started them, so that there is a process group."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that prints and writes."""
+        return self.rank == 0
+
+    def gather(self, value: Result) -> list[Result]:
+        """Return everybody's value, by rank."""
+        if self.world_size == 1:
+            return [value]
+        values: list[Result | None] = [None] * self.world_size
+        distributed.all_gather_object(values, value)
+        return cast(list[Result], values)
+
+    def sum(self, value: float) -> float:
+        """Return the sum of everybody's values, the same to the last bit for all."""
+        return sum(self.gather(value))
+
+    def all_reduce_max(self, number: int) -> int:
+        """Return the largest of everybody's whole numbers; fast enough for every step."""
+        if self.world_size == 1:
+            return number
+        # On the CPU, so that no work of a GPU is waited for.
+        largest = torch.tensor(number)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return int(largest)
+
+    def run_on_main(self, function: Callable[[], Result]) -> Result:
+        """Let rank zero do it; everybody gets its result, or fails if it did."""
+        if self.world_size == 1:
+            return function()
+        outcome: list[tuple[Result | None, Expected | None] | None] = [None]
+        failure: Expected | None = None
+        if self.is_main:
+            try:
+                outcome[0] = (function(), None)
+            except EXPECTED as error:
+                failure = error
+                outcome[0] = (None, error)
+        distributed.broadcast_object_list(outcome, src=0)
+        if failure is not None:
+            raise failure
+        result, elsewhere = cast(tuple[Result, Expected | None], outcome[0])
+        if elsewhere is not None:
+            raise FailedElsewhere(elsewhere)
+        return result
+
+    def run_on_all(self, function: Callable[[], Result]) -> Result:
+        """Do it everywhere; if it fails anywhere, all fail, and rank zero reports which did."""
+        if self.world_size == 1:
+            return function()
+        result, failure = None, None
+        try:
+            result = function()
+        except EXPECTED as error:
+            failure = error
+        failures = self.gather(failure)
+        first = next((rank for rank, error in enumerate(failures) if error is not None), None)
+        if first is None:
+            return cast(Result, result)
+        cause = cast(Expected, failures[first])
+        if not self.is_main:
+            raise FailedElsewhere(cause)
+        raise cause if first == 0 else _named(cause, first)
+
+    def broadcast(self, tensors: list[Tensor]) -> None:
+        """Give everybody rank zero's values, in place."""
+        kinds = {(tensor.dtype, tensor.device) for tensor in tensors}
+        # One message a kind instead of one a tensor; in an order that all agree on.
+        for dtype, device in sorted(kinds, key=str):
+            same = [
+                tensor.detach()
+                for tensor in tensors
+                if (tensor.dtype, tensor.device) == (dtype, device)
+            ]
+            message = torch.cat([tensor.flatten() for tensor in same])
+            distributed.broadcast(message, src=0)
+            parts = message.split([tensor.numel() for tensor in same])
+            for tensor, part in zip(same, parts, strict=True):
+                tensor.copy_(part.view_as(tensor))
+
+
+SINGLE = Processes()
+"""The only process of a run that torchrun did not start."""
+
+
+@contextlib.contextmanager
+def launched_processes() -> Iterator[Processes]:
+    """Join the processes that torchrun started; without torchrun, be the only one.
+
+    The block itself must hold no trainer: call a function that does.
+    """
+    if not all(name in os.environ for name in LAUNCHER_VARIABLES):
+        yield SINGLE
+        return
+    processes = Processes(
+        rank=int(os.environ["RANK"]),
+        local_rank=int(os.environ["LOCAL_RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        grouped=True,
+    )
+    _end_with_torchrun()
+    # gloo carries what is on the CPU, where ranks agree and metrics are gathered; NCCL the rest.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend)
+    try:
+        yield processes
+        # Who leaves early takes away what the others may still be talking to.
+        distributed.barrier()
+    except (*EXPECTED, FailedElsewhere) as error:
+        _forget_frames(error)
+        raise Reported(_report_in_turn(error, processes)) from error
+    except BaseException as error:
+        _forget_frames(error)
+        if not stop_status(error) and isinstance(error, Exception) and lost_contact(error):
+            report_error("another process of this run has ended.")
+            raise Reported(1) from error
+        raise
+    finally:
+        # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
+        # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
+        # with it, for ever: it has to be gone by now, out of any cycle too.
+        gc.collect()
+        distributed.destroy_process_group()
+
+
+def lost_contact(error: BaseException) -> bool:
+    """Return whether an error is that another process ended, which torch reports in many ways."""
+    return distributed.is_available() and (
+        isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
+    )
+
+
+def restart_count() -> int:
+    """Return how often torchrun has restarted its workers after one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def launch_name() -> str:
+    """Name the torchrun that started this process; its restarts keep the name."""
+    run = os.environ.get("TORCHELASTIC_RUN_ID", "")
+    # The run's id alone may be that of every torchrun on the machine.
+    return f"{run}/{socket.gethostname()}/{os.getppid()}"
+
+
+def _end_with_torchrun() -> None:
+    """Ask Linux for a SIGTERM when torchrun dies: its own death by kill -9 it cannot pass on."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the functions that an error has ended were holding; their lines stay."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _report_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> int:
+    """Let rank zero print what is wrong before anybody ends; return the exit status.
+
+    torchrun ends all processes as soon as one has, even in the middle of a sentence.
+    """
+    cause = error.cause if isinstance(error, FailedElsewhere) else error
+    store = distributed_c10d._get_default_store()
+    if processes.is_main:
+        report_error(error_text(cause))
+        store.set("reported", "")
+        return exit_status(cause)
+    try:
+        store.wait(["reported"], REPORTING)
+    except distributed.DistNetworkError:
+        # Rank zero, whose store it is, has printed it and ended before this process asked.
+        pass
+    except RuntimeError:
+        # It is nothing that rank zero knows of.
+        report_error(error_text(cause))
+    return exit_status(cause)
+
+
+def _named(error: Expected, rank: int) -> Expected:
+    """Put the rank into an error's text."""
+    if isinstance(error, OSError):
+        return OSError(error.errno, f"rank {rank}: {error.strerror or error}", error.filename)
+    return InputError(f"rank {rank}: {error}")

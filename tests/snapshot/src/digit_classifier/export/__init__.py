@@ -1,1 +1,0 @@
-"""Exports of a trained model: a file a target, each proved against the model that it came from."""

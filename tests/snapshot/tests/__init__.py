@@ -1,1 +1,0 @@
-"""Tests of this repository; `module_contract` is the suite that every module's tests inherit."""
