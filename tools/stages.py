@@ -3,8 +3,8 @@
 Usage: python tools/stages.py [--except NAME] [--all] [--record] [NAME]...
 
 A stage with inputs runs when they are not those with which it last passed (`.ci/passed.json`), and
-always with --all, by its name, and where NNSCAFFOLD_RELEASE=1. At the end stand the time of each
-stage and the twenty slowest tests, those of `make test` before it among them.
+always with --all, by its name, and if NNSCAFFOLD_RELEASE=1. Prints the time of each stage and the
+twenty slowest tests at the end, with those of a `make test` before.
 """
 
 from __future__ import annotations
