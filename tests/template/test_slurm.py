@@ -91,7 +91,7 @@ def test_a_job_on_two_nodes_trains_to_the_end(jobs: Jobs) -> None:
 
     assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), jobs.log(number)
     assert job["NodeList"] == "n[1-2]"
-    assert jobs.log(number).count("test accuracy") == 1
+    assert jobs.log(number).count("\ntest: ") == 1
     assert jobs.epochs("whole") == [1, 2]
 
 
@@ -111,7 +111,7 @@ def test_a_job_that_must_go_is_requeued_and_resumes(jobs: Jobs) -> None:
     assert 0 < stopped_in < 40
     assert "SIGUSR1: the training has been asked to write a checkpoint" in log
     assert "goes back into the queue, to resume from runs/preempted" in log
-    assert log.count("test accuracy") == 1
+    assert log.count("\ntest: ") == 1
     assert jobs.epochs("preempted") == list(range(1, 41))
 
 
