@@ -1,4 +1,4 @@
-"""What crosses between ``task``, which says what is learned, and everything that trains and ships it.
+"""What crosses between ``task``, which says what is learned, and all that trains and ships it.
 
 A task knows nothing of processes, devices, checkpoints or export formats; the rest of the package
 knows nothing of what is learned. These types are all that they share.

@@ -147,7 +147,7 @@ def _dump(values: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(values, file)
     except RuntimeError as error:
-        # A full disk leaves the archive unfinished: what torch says of that must not hide the cause.
+        # A full disk leaves the archive unfinished; what torch says of that must not hide it.
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise

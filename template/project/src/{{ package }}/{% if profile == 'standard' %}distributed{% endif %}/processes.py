@@ -181,7 +181,7 @@ def launched_processes() -> Iterator[Processes]:
 
 
 def lost_contact(error: BaseException) -> bool:
-    """Return whether an error is the end of another process, which torch reports in several ways."""
+    """Return whether an error is that another process ended, which torch reports in many ways."""
     return distributed.is_available() and (
         isinstance(error, distributed.DistError) or "gloo" in str(error).lower()
     )

@@ -48,8 +48,8 @@ def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
 def peak_memory(device: torch.device) -> dict[str, float]:
     """Return this process's peak in MiB, under a name that says of which memory.
 
-    On CUDA it is what tensors took on the GPU since ``reset_peak_memory``, else what the whole process
-    took since it began; Windows does not tell, and then there is none.
+    On CUDA it is what tensors took on the GPU since ``reset_peak_memory``, else what the whole
+    process took since it began; Windows does not report it, and then there is none.
     """
     if device.type == "cuda":
         return {"peak_gpu_memory_mib": round(torch.cuda.max_memory_allocated(device) / MIB, 1)}

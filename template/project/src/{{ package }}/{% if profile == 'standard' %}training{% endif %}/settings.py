@@ -86,8 +86,10 @@ def _merged(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     merged = dict(defaults)
     for name, value in values.items():
         default = merged.get(name)
-        tables = isinstance(default, Mapping) and isinstance(value, Mapping)
-        merged[name] = _merged(default, value) if tables else value
+        if isinstance(default, Mapping) and isinstance(value, Mapping):
+            merged[name] = _merged(default, value)
+        else:
+            merged[name] = value
     return merged
 
 

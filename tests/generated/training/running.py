@@ -1,47 +1,78 @@
-"""Runs of training in processes of their own, single or under torchrun; none outlives its test."""
+"""Runs of training, in this process or in others, single or under torchrun; none outlives a test."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from digits.training.metrics_log import read_epochs
 
-from {{ package }}.checkpoint import Checkpoint, Weights, load_state
-from {{ package }}.checkpoint_folder import STATE, CheckpointFolder
-from {{ package }}.metrics import read_metrics
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
-TRAIN = "{{ package }}.train"
-EVALUATE = "{{ package }}.evaluate"
 TIMEOUT = 600
 """Seconds after which a test that waits has failed; a busy machine needs many to import torch."""
-# Small enough for a test, with an epoch of nine steps.
-SMALL = (
-    "--device=cpu",
-    "--epochs=6",
-    "--data.batch-size=128",
-    "--model.channels=2",
-    "--model.hidden-features=4",
-)
+PACKAGES = ("digits", "tabular", "sequence", "fourth")
+# By package: settings that are small enough for a test, with a few steps in an epoch.
+SMALL = {
+    "digits": (
+        "--batch-size=128",
+        "--model.channels=2",
+        "--model.hidden-features=4",
+    ),
+    "tabular": ("--batch-size=32", "--model.hidden-features=4"),
+    "sequence": (
+        "--batch-size=32",
+        "--limit-batches=9",
+        "--model.features=8",
+        "--model.num-heads=2",
+        "--model.depth=1",
+    ),
+    "fourth": ("--batch-size=24",),
+}
+# Steps of the optimizer in an epoch with these settings.
+EPOCH = {"digits": 9, "tabular": 9, "sequence": 9, "fourth": 8}
 # What differs from one machine or moment to the next.
 MEASURED = {"samples_per_second", "seconds", "peak_memory_mib", "peak_gpu_memory_mib"}
 
 
+def small(package: str, *more: str, epochs: int = 2) -> list[str]:
+    """Return the arguments of a small run on the CPU."""
+    return ["--device=cpu", f"--epochs={epochs}", *SMALL[package], *more]
+
+
+def train(package: str, *arguments: object) -> int:
+    """Train in this process; return the exit status."""
+    return call(f"{package}.train", *arguments)
+
+
+def call(module: str, *arguments: object) -> int:
+    """Run a command's module in this process; return the exit status."""
+    main = importlib.import_module(module).main
+    package = module.partition(".")[0]
+    run_command = importlib.import_module(f"{package}.command").run_command
+    status: int = run_command(lambda: main([str(argument) for argument in arguments]))
+    return status
+
+
 def command(
-    world_size: int,
+    module: str,
     *arguments: object,
-    module: str = TRAIN,
+    world_size: int = 1,
     launcher: Sequence[str] = (),
 ) -> list[str]:
-    """Return the command line of a run with this many processes."""
+    """Return the command line of a module with this many processes."""
     words = [sys.executable, "-m"]
     if world_size > 1 or launcher:
         # A free port of the system's choice.
@@ -51,19 +82,16 @@ def command(
 
 
 @contextlib.contextmanager
-def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+def started(words: list[str], **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Start a command; at the end nothing of it is left, whatever happened."""
     process = subprocess.Popen(
         words,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=os.environ
-        | {
-            "OMP_NUM_THREADS": "1",
-            # Without it, a restart after a failure meets the port of the first start.
-            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-        },
+        # Without it, a restart after a failure meets the port of the first start.
+        env=os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | variables,
     )
     try:
         yield process
@@ -74,12 +102,7 @@ def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
 def workers(process: subprocess.Popen[str]) -> list[int]:
     """Return the ids of the processes that torchrun started."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    if children.exists():
-        return [int(child) for child in children.read_text(encoding="ascii").split()]
-    listing = ["ps", "-A", "-o", "pid=,ppid="]
-    pairs = subprocess.run(listing, capture_output=True, encoding="ascii", check=True).stdout
-    lines = (line.split() for line in pairs.splitlines())
-    return [int(child) for child, parent in lines if int(parent) == process.pid]
+    return [int(child) for child in children.read_text(encoding="ascii").split()]
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -95,9 +118,9 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def run(words: list[str]) -> tuple[int, str, str]:
+def run(words: list[str], **variables: str) -> tuple[int, str, str]:
     """Run a command to its end; return its status, its output and its errors."""
-    with started(words) as process:
+    with started(words, **variables) as process:
         output, errors = process.communicate(timeout=TIMEOUT)
     return process.returncode, output, errors
 
@@ -109,24 +132,39 @@ def succeed(words: list[str]) -> str:
     return output
 
 
+def steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a run's folder, oldest first."""
+    return sorted(int(path.stem[5:]) for path in folder.glob("checkpoints/step-*.pt"))
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return the file of a step's checkpoint."""
+    return folder / "checkpoints" / f"step-{step:08}.pt"
+
+
 def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
     """Wait until a run has a checkpoint of this step, or a later one."""
-    checkpoints = CheckpointFolder(folder)
     deadline = time.monotonic() + TIMEOUT
     while True:
         # Asked first: what a run has left before its end is then there to be seen.
         ended = process.poll() is not None
-        if any(done >= step for done in checkpoints.steps()):
+        if any(done >= step for done in steps(folder)):
             return
         assert not ended, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
-def last(folder: Path) -> Checkpoint:
-    """Read a run's newest checkpoint."""
-    checkpoints = CheckpointFolder(folder)
-    return load_state(Checkpoint, checkpoints.place(checkpoints.steps()[-1]) / STATE)
+def load(package: str, path: Path) -> Any:
+    """Read a run's weights, or its state, by the package that wrote it."""
+    state = importlib.import_module(f"{package}.checkpoints.state")
+    is_checkpoint = path.parent.name == "checkpoints"
+    return state.load_state(state.Checkpoint if is_checkpoint else state.Weights, path)
+
+
+def last(folder: Path, package: str = "digits") -> Any:
+    """Read a run's latest checkpoint."""
+    return load(package, path_of(folder, steps(folder)[-1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +176,9 @@ class Result:
     metrics: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, folder: Path) -> "Result":
+    def of(cls, folder: Path, package: str = "digits") -> Result:
         """Read it from a run's folder."""
-        checkpoint = last(folder)
+        checkpoint = last(folder, package)
         left_out = {"config", "epoch_seconds", "launches"}
         return cls(
             checkpoint={
@@ -148,23 +186,29 @@ class Result:
                 for field in dataclasses.fields(checkpoint)
                 if field.name not in left_out
             },
-            best=load_state(Weights, folder / "best.pt").model,
+            best=load(package, folder / "best.pt").model,
             metrics=[
                 {name: value for name, value in record.items() if name not in MEASURED}
-                for record in read_metrics(folder / "metrics.jsonl")
+                for record in read_epochs(folder / "metrics.jsonl")
             ],
         )
 
-    def expect(self, other: "Result") -> None:
+    def expect(self, other: Result) -> None:
         """Fail where another result differs in a single bit."""
         for name in ("checkpoint", "best", "metrics"):
-            torch.testing.assert_close(
-                _tensors(getattr(other, name)),
-                _tensors(getattr(self, name)),
-                rtol=0,
-                atol=0,
-                msg=functools.partial("{}: {}".format, name),
-            )
+            expect_equal(getattr(other, name), getattr(self, name), name)
+
+
+def expect_equal(actual: Any, expected: Any, name: str) -> None:
+    """Fail where two trees of tensors, numbers and texts differ in a single bit."""
+    torch.testing.assert_close(
+        _tensors(actual),
+        _tensors(expected),
+        rtol=0,
+        atol=0,
+        equal_nan=True,
+        msg=functools.partial("{}: {}".format, name),
+    )
 
 
 def _tensors(value: Any) -> Any:
