@@ -120,8 +120,9 @@ class Subject:
         """
         self._check_samples()
         example = self.example()
+        outputs = self.outputs(example)
         shapes: dict[str, list[int | str]] = {
-            name: list(tensor.shape) for name, tensor in self.outputs(example).items()
+            name: list(tensor.shape) for name, tensor in outputs.items()
         }
         for name, dimension in self.dimensions.items():
             size = sizes_of(example)[name]
@@ -140,7 +141,7 @@ class Subject:
                     continue
                 for output, tensor in found.items():
                     for axis, length in enumerate(tensor.shape):
-                        if length != shapes[output][axis]:
+                        if length != outputs[output].shape[axis]:
                             shapes[output][axis] = name if length == other else f"{name}_{axis}"
         return shapes
 
