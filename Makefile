@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Made anew whenever what it is made from changes.
+# Made again whenever what it is made from changes.
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 

@@ -19,7 +19,7 @@ from scaffolder.project import (
 )
 from scaffolder.render.module import NeedsCopier, Rendered, render_module
 from scaffolder.spec import specify
-from scaffolder.store import SOURCE, offer, store_folder
+from scaffolder.store import SOURCE, offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,13 +61,13 @@ def add_module(
         dry_run: Work out the changes, and write nothing.
 
     Raises:
-        BadInput: There is no repository, or the name or kind will not do, or a file is in the way.
+        BadInput: There is no repository, or the name or kind is invalid, or a file is in the way.
         MachineFailure: A file cannot be written.
     """
     root = require_root(start)
     project = read_project(root)
     # Asked and fetched before the repository is held, and the name first: nobody should choose a
-    # kind for a module that cannot be.
+    # kind for a module with an invalid name.
     specify(name, "", role, project.modules)
     template = template_checkout(project.source, project.version)
     kinds = read_kinds(template)
@@ -91,7 +91,7 @@ def offered_kinds(start: Path) -> list[Kind]:
 
 
 def known_kinds(start: Path) -> list[Kind]:
-    """The kinds of the repository around a folder, if that takes no more than a look."""
+    """The kinds of the repository around a folder, if they are cached."""
     project = read_project(require_root(start))
     return read_kinds(cached_checkout(project.source, project.version))
 
@@ -113,14 +113,14 @@ def _changes(project: Project, module: ModuleSpec, rendered: Rendered) -> list[C
         raise BadInput(
             "template-broken",
             f"The template {project.source} makes no file {module.file}.py of a {module.role}.",
-            f"If it should, remove {store_folder() / 'checkouts'} and run the command again.",
+            "Give it one, named by `module.file`, or use another template.",
         )
     changes = []
     for path, text in sorted(rendered.new.items(), key=lambda new: new[0].parts[0] == "tests"):
         if os.path.lexists(project.root / path):
             raise BadInput(
                 "file-exists",
-                f"{project.root / path} exists already, and nothing is overwritten.",
+                f"{project.root / path} exists already, and is not overwritten.",
                 "Choose another name, or move the file away.",
             )
         path_for(project.root, path)
@@ -147,10 +147,10 @@ def _with_added_lines(present: str, without: str, with_it: str) -> str:
             continue
         # After the nearest line before it that the file still has; at its end if there is none.
         before = [lines.index(other) for other in generated[:number] if other in lines]
-        place = max(before) + 1 if before else len(lines)
-        if place and not lines[place - 1].endswith("\n"):
-            lines[place - 1] += "\n"
-        lines.insert(place, line)
+        position = max(before) + 1 if before else len(lines)
+        if position and not lines[position - 1].endswith("\n"):
+            lines[position - 1] += "\n"
+        lines.insert(position, line)
     return "".join(lines)
 
 
@@ -176,7 +176,7 @@ def _with_entry(answers: str, line: str) -> str:
 
 
 def _require_manifest(project: Project, module: ModuleSpec, answers: str) -> None:
-    """Prove that the new answers file says what it should, however its YAML is written."""
+    """Prove that the new answers file says what it should, however its YAML is formatted."""
     wanted = [*project.modules, module]
     try:
         right = parse_project(project.root, answers).modules == wanted

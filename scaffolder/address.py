@@ -11,7 +11,7 @@ _SHORTCUTS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # as 
 
 
 def lasting_address(source: str) -> str:
-    """A template's address as it can be recorded: good from any folder, for anybody.
+    """A template's address as it can be recorded: valid in any folder, for any user.
 
     Raises:
         BadInput: It is a plain folder, which has no versions, or it holds a password.
@@ -29,8 +29,8 @@ def lasting_address(source: str) -> str:
     if local.is_dir() and not (local / ".git").exists() and not (local / "HEAD").exists():
         raise BadInput(
             "template-address",
-            f"The template {source} is no git repository, so it has no version to update from.",
-            "Make it one: git init, git add, git commit.",
+            f"The template {source} is not a git repository, so it has no version to update from.",
+            "Run git init, git add and git commit there.",
         )
     return source if source.startswith("~") else str(local.absolute())
 

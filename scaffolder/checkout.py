@@ -50,16 +50,16 @@ def template_checkout(source: str, version: str) -> Path:
 
 
 def cached_checkout(source: str, version: str) -> Path:
-    """Where a version's files are kept, whether or not they are there yet."""
-    # In the store a version is known by its commit, too: a store made anew may number its
-    # pre-releases otherwise.
+    """Where a version's files are cached, whether or not they are there yet."""
+    # In the store a version is known by its commit, too: a store that was made again may
+    # number its pre-releases differently.
     commit = read_header(store_path()).tags.get(version, "") if source == SOURCE else ""
     text = f"{source}\0{version}\0{commit}".encode("utf-8", "surrogateescape")
     return store_folder() / "checkouts" / hashlib.sha256(text).hexdigest()[:32]
 
 
 def _clone(source: str, version: str, folder: Path) -> None:
-    # Made beside its place and renamed into it: a checkout is there whole or not at all.
+    # Made beside its path and renamed to it: a checkout is complete or not there.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as scratch:
         new = Path(scratch, "checkout")
         try:
@@ -70,8 +70,8 @@ def _clone(source: str, version: str, folder: Path) -> None:
             raise BadInput(
                 "template-unavailable",
                 f"Version {version} of the template {source}, which this repository was made "
-                f"from, cannot be had: {error.reason}.",
-                _way_out(source),
+                f"from, is not available: {error.reason}.",
+                _hint(source),
             ) from error
         shutil.rmtree(new / ".git")
         try:
@@ -83,14 +83,14 @@ def _clone(source: str, version: str, folder: Path) -> None:
 
 def _resolve(version: str, repository: Path) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+/-]*", version):
-        raise GitFailed((version,), f"'{version}' is no version")
+        raise GitFailed((version,), f"'{version}' is not a version")
     try:
         return git("rev-parse", "--verify", f"{version}^{{commit}}", cwd=repository).strip()
     except GitFailed as error:
         raise GitFailed((version,), "it has no such version") from error
 
 
-def _way_out(source: str) -> str:
+def _hint(source: str) -> str:
     if source == SOURCE:
         return "Upgrade nnscaffold: a newer release carries that version."
     return "Check `_src_path` and `_commit` in .copier-answers.yml, and that you can reach it."

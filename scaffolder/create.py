@@ -52,13 +52,13 @@ def create_project(
         path: A folder that does not exist yet, or is empty.
         answers: Answers to the template's questions.
         source: A template's address; None for the one that comes with this tool.
-        version: The template's tag, branch or commit; None for the newest release.
+        version: The template's tag, branch or commit; None for the latest release.
         ask: Whether to ask on the terminal for the other answers.
         commit: Whether to make it a git repository with a first commit.
         dry_run: Render it, and put it nowhere.
 
     Raises:
-        BadInput: The target is not free, or an answer or the template is refused.
+        BadInput: The target is not free, or an answer or the template is invalid.
         MachineFailure: The disk is full, or the like.
     """
     path = Path(os.path.abspath(path))  # not `resolve`: a link is not ours to follow
@@ -108,7 +108,7 @@ def _refuse_git(folder: Path, source: str) -> None:
         raise BadInput(
             "template-unsafe",
             f"The template {source} writes into git's own folder, from which programs are run.",
-            "Do not use this template.",
+            "Use a template that you trust.",
         )
 
 
@@ -137,7 +137,7 @@ def _text(file: Path) -> str:
 
 
 def _suggestions(path: Path) -> dict[str, str]:
-    """Answers that this machine knows better than the template does."""
+    """Better defaults, from the path and the git configuration."""
     suggestions = {"project_name": path.name}
     for answer, name in (("author_name", "user.name"), ("author_email", "user.email")):
         if known := setting(name):

@@ -1,4 +1,4 @@
-"""Every error that a user can cause or meet: a stable code, a sentence, a way out."""
+"""Every error that a user can cause or meet: a stable code, a sentence, a hint."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import ClassVar
 
 
 class ScaffoldError(Exception):
-    """Something that stopped a command, told to the person who ran it.
+    """An error that is reported to the user who ran the command.
 
     Args:
         code: A stable name for machines, such as `name-taken`.
         message: What is wrong and where, in one sentence.
-        way_out: What to do now, in one sentence.
+        hint: What to do now, in one sentence.
     """
 
     exit_code: ClassVar[int]
 
-    def __init__(self, code: str, message: str, way_out: str) -> None:
-        super().__init__(f"{message} {way_out}")
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(f"{message} {hint}")
         self.code = code
         self.message = message
-        self.way_out = way_out
+        self.hint = hint
 
 
 class BadInput(ScaffoldError):
@@ -30,14 +30,14 @@ class BadInput(ScaffoldError):
 
 
 class AnswerRefused(BadInput):
-    """An answer to one of the template's questions will not do.
+    """An answer to one of the template's questions is invalid.
 
     Attributes:
         question: Which one.
     """
 
     def __init__(self, question: str, reason: str) -> None:
-        """Say what the template says of the answer."""
+        """Report the template's reason."""
         super().__init__(
             "answer-invalid",
             f"The answer to '{question}' is refused: {reason.rstrip('.')}.",

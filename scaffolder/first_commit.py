@@ -30,7 +30,7 @@ def commit_all(folder: Path, answers: Mapping[str, Any]) -> None:
         raise MachineFailure(
             "git-failed",
             f"Git could not make the first commit: {error.reason}.",
-            "Mend git's configuration, or leave the commit out with --no-git.",
+            "Fix git's configuration, or leave the commit out with --no-git.",
         ) from error
 
 

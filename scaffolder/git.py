@@ -24,7 +24,7 @@ ISOLATED = {
 
 
 class GitFailed(Exception):
-    """A git command exited non-zero; `stderr` holds what it said."""
+    """A git command exited non-zero; `stderr` holds what it printed."""
 
     def __init__(self, arguments: Sequence[str], stderr: str) -> None:
         super().__init__(f"git {' '.join(arguments)}: {stderr}")
@@ -32,7 +32,7 @@ class GitFailed(Exception):
 
     @property
     def reason(self) -> str:
-        """The line of what git said that tells the reason: its last error, else the last of all."""
+        """The line that gives the reason: git's last error, else its last line."""
         lines = self.stderr.splitlines() or [""]
         errors = [line for line in lines if line.startswith(("fatal: ", "error: "))]
         return (errors or lines)[-1].removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
@@ -54,7 +54,7 @@ def git(
 
     Raises:
         GitFailed: Git exited non-zero.
-        MachineFailure: There is no git.
+        MachineFailure: Git is not installed.
     """
     # A template's address that needs a password must fail, not wait for one that nobody can type.
     variables = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(environment or {})
@@ -72,7 +72,7 @@ def git(
     except FileNotFoundError:
         raise MachineFailure(
             "git-missing",
-            "There is no git on this machine.",
+            "Git is not installed.",
             "Install it (Debian: apt-get install git), then run the command again.",
         ) from None
     if result.returncode != 0:
@@ -86,7 +86,7 @@ def bare(repository: Path, *arguments: str) -> str:
 
 
 def setting(name: str) -> str:
-    """What the user's git configuration says; nothing where it says nothing."""
+    """A value of the user's git configuration; empty if it is not set."""
     try:
         return git("config", "--get", name).strip()
     except GitFailed:

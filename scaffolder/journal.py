@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _JOURNAL = "journal.json"
-_PATIENCE_IN_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 class Change(NamedTuple):
@@ -51,7 +51,7 @@ def path_for(root: Path, path: PurePosixPath) -> Path:
         raise BadInput(
             "place-refused",
             f"{full} would be written {reason}.",
-            "Put no links there, and use no template that you do not know.",
+            "Remove the link, or use a template that you trust.",
         )
     return full
 
@@ -61,19 +61,19 @@ def exclusive(root: Path) -> Iterator[None]:
     """Hold a repository for one command, and first undo what a killed one left.
 
     Raises:
-        MachineFailure: Another command holds it for longer than anyone would wait, or the
+        MachineFailure: Another command holds it for too long, or the
             repository cannot be written.
         BadInput: What a killed command left cannot be undone.
     """
     try:
-        with locked(root, patience=_PATIENCE_IN_SECONDS):
+        with locked(root, timeout=_TIMEOUT_SECONDS):
             _undo(root, _folder(root))
             yield
     except Busy:
         raise MachineFailure(
             "repository-busy",
             f"Another nnscaffold command has been at work in {root} for "
-            f"{_PATIENCE_IN_SECONDS:.0f} seconds.",
+            f"{_TIMEOUT_SECONDS:.0f} seconds.",
             "Wait for it, or stop it, then run the command again.",
         ) from None
     except OSError as error:
@@ -95,7 +95,7 @@ def apply(root: Path, changes: Sequence[Change]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (folder / f"{number}.after").replace(path)
         except BaseException:
-            # Where even this is cut short, the journal stays, and the next command undoes the rest.
+            # If this is interrupted, too, the journal stays, and the next command undoes the rest.
             _undo(root, folder)
             raise
         _discard(folder)
@@ -129,7 +129,7 @@ def _prepare(folder: Path, root: Path, changes: Sequence[Change]) -> None:
 
 
 def _undo(root: Path, folder: Path) -> None:
-    """Bring back the files as they were before a change; again and again, where it is cut short.
+    """Bring back the files as they were before a change; can be repeated if it is interrupted.
 
     By renames alone: they need no room on a full disk, and a kill can fall between them.
     """
@@ -167,13 +167,13 @@ def _read_journal(folder: Path) -> list[tuple[str, bool, str]]:
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             "interrupted-change",
-            f"{folder} holds a journal that no command of this tool wrote.",
+            f"{folder} holds a journal that nnscaffold did not write.",
             f"Remove {folder}.",
         ) from error
 
 
 def _discard(folder: Path) -> None:
-    """Remove the journal, from when on there is nothing to undo, and then the rest."""
+    """Remove the journal, after which there is nothing to undo, and then the rest."""
     (folder / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 

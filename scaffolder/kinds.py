@@ -1,4 +1,4 @@
-"""The kinds of module that a template offers: a folder each below `template/kinds/`."""
+"""The kinds of module that a template offers: a folder each in `template/kinds/`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """What `new layer --kind` or `new model --kind` can be told.
+    """A choice of `new layer --kind` or `new model --kind`.
 
     Attributes:
         name: Its folder's name.

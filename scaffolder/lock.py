@@ -1,4 +1,4 @@
-"""Locks on folders, which go with the process that holds them, however it ends."""
+"""Locks on folders, which the operating system releases however their process ends."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _PAUSE_IN_SECONDS = 0.05
 
 
 class Busy(Exception):
-    """Another process held the lock for longer than one was ready to wait."""
+    """Another process held the lock for longer than the timeout."""
 
 
 @contextmanager
-def locked(folder: Path, *, patience: float) -> Iterator[None]:
+def locked(folder: Path, *, timeout: float) -> Iterator[None]:
     """Hold a folder's lock.
 
     Args:
         folder: The folder, which must exist.
-        patience: Seconds to wait for another process that holds it.
+        timeout: Seconds to wait for another process that holds it.
 
     Raises:
-        Busy: It was not to be had in that time.
+        Busy: It was not free in that time.
         OSError: The folder cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        give_up = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() >= give_up:
+                if time.monotonic() >= deadline:
                     raise Busy(str(folder)) from None
                 time.sleep(_PAUSE_IN_SECONDS)
         yield

@@ -58,9 +58,9 @@ def reason_against(name: str) -> str | None:
     if name in _IMPORTED or hasattr(builtins, name):
         return "generated code uses that name for something else"
     if name in ("I", "O"):
-        return "it is hard to tell from a digit, and linters refuse it"
+        return "it looks like a digit, and linters refuse it"
     if name.startswith("Test"):
-        return "pytest would take the class for a test"
+        return "pytest would collect the class as a test"
     file = file_name(name)
     if keyword.iskeyword(file) or file in _HIDING_FILES:
         return f"its file would be {file}.py, which Python could not import"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 ANSWERS_FILE = ".copier-answers.yml"
-_MEND = f"Mend {ANSWERS_FILE}: under `modules`, one line and one name for each module."
+_HINT = f"Fix {ANSWERS_FILE}: under `modules`, one line and one name for each module."
 
 
 class Project(NamedTuple):
@@ -58,7 +58,7 @@ def require_root(start: Path) -> Path:
     raise BadInput(
         "not-a-repository",
         f"{start} is not inside a repository made by nnscaffold: no {ANSWERS_FILE} here or above.",
-        "Go into one, or make one with `nnscaffold new project PATH`.",
+        "Change into one, or create one with `nnscaffold new project PATH`.",
     )
 
 
@@ -90,7 +90,7 @@ def parse_project(root: Path, text: str) -> Project:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise BadInput("answers-invalid", f"{where}: {reason}.", _MEND) from error
+        raise BadInput("answers-invalid", f"{where}: {reason}.", _HINT) from error
     if not isinstance(answers, dict) or not {"_src_path", "_commit"} <= answers.keys():
         raise BadInput(
             "answers-invalid",
@@ -102,7 +102,7 @@ def parse_project(root: Path, text: str) -> Project:
 
 def _read_manifest(entries: object, path: Path) -> list[ModuleSpec]:
     if not isinstance(entries, list):
-        raise BadInput("answers-invalid", f"{path} has no list `modules`.", _MEND)
+        raise BadInput("answers-invalid", f"{path} has no list `modules`.", _HINT)
     modules = [ModuleSpec.from_entry(entry, path) for entry in entries]
     for number, module in enumerate(modules):
         for other in modules[:number]:
@@ -111,7 +111,7 @@ def _read_manifest(entries: object, path: Path) -> list[ModuleSpec]:
                     "manifest-duplicate",
                     f"{path} lists '{other.name}' ({other.file}.py) and '{module.name}' "
                     f"({module.file}.py), which share a name or a file.",
-                    _MEND,
+                    _HINT,
                 )
     return modules
 
@@ -125,7 +125,7 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' stands twice", key_node.start_mark
+                    None, None, f"'{key}' is there twice", key_node.start_mark
                 )
             seen.add(key)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)

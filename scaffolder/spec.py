@@ -52,7 +52,7 @@ class ModuleSpec:
         ):
             raise BadInput(
                 "manifest-invalid",
-                f"{path} has an entry under `modules` that is no module: {entry!r}.",
+                f"{path} has an entry under `modules` that is not a module: {entry!r}.",
                 f"Give it {', '.join(wanted)} as `nnscaffold new` writes them, or remove it.",
             )
         return cls(**entry)
@@ -67,10 +67,10 @@ class ModuleSpec:
 
 
 def specify(name: str, kind: str, role: Role, existing: Iterable[ModuleSpec]) -> ModuleSpec:
-    """Turn what a user typed into a new entry.
+    """Make a new entry from what a user typed.
 
     Raises:
-        BadInput: The name is not one that a class of a new file can have here.
+        BadInput: The name is invalid, or taken.
     """
     if reason := reason_against(name):
         raise BadInput("name-invalid", f"'{name}' cannot name a module: {reason}.", _proposal(name))

@@ -15,14 +15,14 @@ from scaffolder.bundle import import_bundle, read_header, write_bundle
 from scaffolder.errors import MachineFailure
 from scaffolder.git import ISOLATED, GitFailed, bare, git
 from scaffolder.lock import Busy, locked
-from scaffolder.versions import newest_release, next_prerelease
+from scaffolder.versions import latest_release, next_prerelease
 from scaffolder.working_template import digest, find_working_template, record
 
 if TYPE_CHECKING:
     from scaffolder.bundle import Header
 
 SOURCE = "~/.nnscaffold/template.bundle"
-_PATIENCE_IN_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 RELEASES = Path(__file__).with_name("template.bundle")
 
 
@@ -39,7 +39,7 @@ def store_path() -> Path:
 def offer() -> str:
     """Bring the store up to date and return the version that this tool makes repositories from.
 
-    That is the newest release that came with the tool; in a development checkout whose template
+    That is the latest release that came with the tool; in a development checkout whose template
     is none of the releases, it is that template, stored as a pre-release.
 
     Raises:
@@ -54,26 +54,26 @@ def offer() -> str:
     _add(carried, root, working)
     if working and (prerelease := read_header(store_path()).tag_of(working)):
         return prerelease
-    newest = newest_release(carried.tags)
-    if newest is None:
+    latest = latest_release(carried.tags)
+    if latest is None:
         raise MachineFailure(
             "template-missing",
-            f"{RELEASES} holds no template, so this installation is damaged.",
+            f"{RELEASES} holds no template, so this installation is corrupt.",
             "Install nnscaffold again.",
         )
-    return newest.tag
+    return latest.tag
 
 
 def repair() -> bool:
-    """Make the store anew from what this tool carries, if it is damaged; say whether it was.
+    """Make the store again from what this tool carries, if it is corrupt; say whether it was.
 
-    The damaged file is kept beside it: it may hold versions that this tool does not carry.
+    The corrupt file is kept beside it: it may hold versions that this tool does not carry.
     """
     with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
         try:
             gather(Path(scratch), store_path())
         except GitFailed:
-            store_path().replace(store_path().with_suffix(".bundle.damaged"))
+            store_path().replace(store_path().with_suffix(".bundle.corrupt"))
             offer()
             return True
     return False
@@ -86,14 +86,14 @@ def _add(carried: Header, root: Path | None, working: str | None) -> None:
     folder = store_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder, patience=_PATIENCE_IN_SECONDS):
+        with locked(folder, timeout=_TIMEOUT_SECONDS):
             if not _has_all(carried, working):  # another process may have been faster
                 _rebuild(root, working)
     except (OSError, GitFailed, Busy) as error:
         raise MachineFailure(
             "store-not-writable",
             f"The template store {folder} cannot be written: {_reason(error)}.",
-            "Make the folder writable and free some space, then run the command again.",
+            "Make the folder writable or free some space, then run the command again.",
         ) from error
 
 
@@ -119,8 +119,8 @@ def gather(repository: Path, *bundles: Path) -> set[str]:
     for bundle in bundles:
         import_bundle(bundle, repository)
     tags = set(bare(repository, "tag", "--list").split())
-    if newest := newest_release(tags):
-        bare(repository, "update-ref", "refs/heads/main", f"refs/tags/{newest.tag}")
+    if latest := latest_release(tags):
+        bare(repository, "update-ref", "refs/heads/main", f"refs/tags/{latest.tag}")
     return tags
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _UNFINISHED = ".nnscaffold-unfinished"
-_PATIENCE_IN_SECONDS = 1.0
+_TIMEOUT_SECONDS = 1.0
 
 
 def require_free(path: Path) -> None:
-    """Make sure that a repository can come to be at an absolute path.
+    """Make sure that a repository can be created at an absolute path.
 
     Raises:
-        BadInput: Something is there already, or the folder is one that the user stands in.
+        BadInput: Something is there already, or it is the current folder.
     """
     try:
         path.lstat()
@@ -36,12 +36,12 @@ def require_free(path: Path) -> None:
         raise _not_writable(path, error) from error
     if occupied:
         reason = "is not empty" if path.is_dir() and not path.is_symlink() else "is not a folder"
-        raise BadInput("target-exists", f"{path} {reason}.", "Name a new folder.")
+        raise BadInput("target-exists", f"{path} {reason}.", "Choose a new folder.")
     if in_use:
         raise BadInput(
             "target-in-use",
             f"{path} is the folder you are in, which cannot be replaced under you.",
-            "Go to the folder above it and name it from there.",
+            "Change to the folder above it and run the command there.",
         )
 
 
@@ -49,15 +49,15 @@ def require_free(path: Path) -> None:
 def unfinished_folder(path: Path, dry_run: bool) -> Iterator[Path]:
     """A folder to build in, beside the target, gone afterwards.
 
-    Its lock tells the folder of a running command from one that a killed command left. A dry run
-    builds elsewhere, where temporary files go.
+    Its lock distinguishes the folder of a running command from one that a killed command left. A
+    dry run builds elsewhere, where temporary files go.
 
     Raises:
         BadInput: Nothing can be written there.
     """
     parent = Path(tempfile.gettempdir()) if dry_run else path.parent
     created = [above for above in (parent, *parent.parents) if not above.exists()]
-    # Named before it is made: an interrupt finds it to be removed, wherever it strikes.
+    # Named before it is made, so that an interrupt at any moment leaves a name to remove.
     scratch = parent / f".{path.name[:100]}.{secrets.token_hex(8)}{_UNFINISHED}"
     try:
         try:
@@ -66,7 +66,7 @@ def unfinished_folder(path: Path, dry_run: bool) -> Iterator[Path]:
             scratch.mkdir(mode=0o700)
         except OSError as error:
             raise _not_writable(parent, error) from error
-        with locked(scratch, patience=_PATIENCE_IN_SECONDS):
+        with locked(scratch, timeout=_TIMEOUT_SECONDS):
             yield scratch / "repository"
     finally:
         with _uninterrupted():
@@ -89,7 +89,7 @@ def move_into_place(folder: Path, path: Path) -> None:
     """Give a finished folder its name, in one step for the file system.
 
     Raises:
-        BadInput: Something came to be there meanwhile, or nothing can be written there.
+        BadInput: Something was created there meanwhile, or nothing can be written there.
     """
     try:
         folder.rename(path)  # onto nothing, or an empty folder
@@ -97,8 +97,8 @@ def move_into_place(folder: Path, path: Path) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise BadInput(
                 "target-exists",
-                f"{path} came into being meanwhile.",
-                "Name a new folder.",
+                f"{path} was created meanwhile.",
+                "Choose a new folder.",
             ) from error
         raise _not_writable(path.parent, error) from error
 
@@ -107,7 +107,7 @@ def _remove_abandoned(parent: Path, path: Path) -> None:
     for scratch in parent.glob(f".*{_UNFINISHED}"):
         if scratch.name.startswith(f".{path.name[:100]}."):
             # Another command may be at work in it, or it may be somebody else's.
-            with suppress(Busy, OSError), locked(scratch, patience=0):
+            with suppress(Busy, OSError), locked(scratch, timeout=0):
                 shutil.rmtree(scratch, ignore_errors=True)
 
 

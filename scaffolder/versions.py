@@ -36,19 +36,19 @@ class Version(NamedTuple):
         return f"v{self.major}.{self.minor}.{self.patch}{suffix}"
 
 
-def newest_release(tags: Iterable[str]) -> Version | None:
-    """The newest released version among tags; None where there is none."""
+def latest_release(tags: Iterable[str]) -> Version | None:
+    """The latest released version among tags; None where there is none."""
     versions = (Version.parse(tag) for tag in tags)
     return max((version for version in versions if version and version.released), default=None)
 
 
 def next_prerelease(tags: Iterable[str]) -> Version:
-    """The first free pre-release after the newest release among tags."""
+    """The first free pre-release after the latest release among tags."""
     tags = set(tags)
-    newest = newest_release(tags) or Version(0, 0, 0, released=True)
+    latest = latest_release(tags) or Version(0, 0, 0, released=True)
     serial = 1
     while True:
-        version = Version(newest.major, newest.minor, newest.patch + 1, False, serial)
+        version = Version(latest.major, latest.minor, latest.patch + 1, False, serial)
         if version.tag not in tags:
             return version
         serial += 1

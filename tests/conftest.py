@@ -32,8 +32,8 @@ class Run(Protocol):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def heard_signals() -> Iterator[None]:
-    """Let signals end what the tests start: in a background job it would inherit not to hear."""
+def default_signals() -> Iterator[None]:
+    """Let signals end what the tests start: in a background job they would be ignored."""
     usual = {
         number: signal.signal(number, handler)
         for number, handler in (

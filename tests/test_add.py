@@ -77,12 +77,12 @@ def test_a_manifest_in_another_style_is_refused_rather_than_broken(
     assert changed(repository) == before
 
 
-def test_a_damaged_store_is_made_anew(repository: Path, home: Path) -> None:
+def test_a_corrupt_store_is_made_again(repository: Path, home: Path) -> None:
     store = home / ".nnscaffold" / "template.bundle"
     store.write_bytes(store.read_bytes()[:-100])
     shutil.rmtree(home / ".nnscaffold" / "checkouts")
     add_module(repository, "GatedMap", "layer", kind="linear")
-    assert store.with_suffix(".bundle.damaged").is_file()
+    assert store.with_suffix(".bundle.corrupt").is_file()
 
 
 def test_an_index_that_is_a_link_is_left_alone(repository: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_index_without_any_generated_line_gets_the_new_one(repository: Path) 
 )
 def test_nothing_is_overwritten(repository: Path, path: str) -> None:
     (repository / path).write_text("mine\n")
-    with pytest.raises(BadInput, match="nothing is overwritten"):
+    with pytest.raises(BadInput, match="is not overwritten"):
         add_module(repository, "GatedMap", "layer", kind="linear")
     assert changed(repository) == [path]
 
@@ -238,7 +238,7 @@ def test_a_version_that_this_machine_lacks_is_named(repository: Path) -> None:
     answers.write_text(answers.read_text().replace(version, "v99.0.0", 1))
     with pytest.raises(BadInput, match=r"v99\.0\.0") as refused:
         add_module(repository, "GatedMap", "layer", kind="linear")
-    assert "Upgrade nnscaffold" in refused.value.way_out
+    assert "Upgrade nnscaffold" in refused.value.hint
 
 
 @pytest.mark.parametrize("version", ["--upload-pack=touch ran", "", "v0 .1", "$(touch ran)"])
@@ -248,7 +248,7 @@ def test_a_version_that_is_an_option_or_a_command_is_refused(
     answers = repository / ANSWERS_FILE
     present = read_project(repository).version
     answers.write_text(answers.read_text().replace(present, version, 1))
-    with pytest.raises(BadInput, match="cannot be had"):
+    with pytest.raises(BadInput, match="is not available"):
         add_module(repository, "GatedMap", "layer", kind="linear")
 
 
@@ -278,10 +278,20 @@ def test_a_template_writes_nothing_into_gits_own_folder(repository: Path, tmp_pa
     assert changed(repository) == [ANSWERS_FILE]
 
 
-def test_a_checkout_that_lost_a_file_adds_no_half_of_a_layer(repository: Path, home: Path) -> None:
+def test_a_checkout_that_lost_a_file_does_not_matter(repository: Path, home: Path) -> None:
     for file in (home / ".nnscaffold" / "checkouts").rglob("*yield*"):
         if "src" in file.parts:
             file.unlink()
+    assert len(add_module(repository, "GatedMap", "layer", kind="linear").changes) == 4
+
+
+def test_a_template_that_makes_no_module_adds_no_half_of_one(
+    repository: Path, tmp_path: Path
+) -> None:
+    team = team_template(tmp_path, repository)
+    for file in team.glob("template/project/src/*/layers/*yield*"):
+        file.unlink()
+    tag_template(team, repository, "v7.0.0")
     with pytest.raises(BadInput, match=r"no file gated_map\.py"):
         add_module(repository, "GatedMap", "layer", kind="linear")
-    assert changed(repository) == []
+    assert changed(repository) == [ANSWERS_FILE]

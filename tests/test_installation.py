@@ -15,7 +15,7 @@ from scaffolder import __version__
 from scaffolder.bundle import read_header
 from scaffolder.git import git
 from scaffolder.store import RELEASES
-from scaffolder.versions import newest_release
+from scaffolder.versions import latest_release
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
@@ -101,8 +101,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_all_three_make_the_same_repository_from_the_newest_release(
     sites: dict[str, Path], tmp_path: Path, home: Path
 ) -> None:
-    newest = newest_release(read_header(RELEASES).tags)
-    assert newest is not None
+    latest = latest_release(read_header(RELEASES).tags)
+    assert latest is not None
     made = []
     for name, site in sites.items():
         shutil.rmtree(home / ".nnscaffold", ignore_errors=True)
@@ -110,7 +110,7 @@ def test_all_three_make_the_same_repository_from_the_newest_release(
         run(site, "new", "project", "digits", cwd=tmp_path / name)
         repository = tmp_path / name / "digits"
         run(site, "new", "layer", "Gate", "--kind", "attention", cwd=repository)
-        assert f'_commit: "{newest.tag}"' in (repository / ".copier-answers.yml").read_text()
+        assert f'_commit: "{latest.tag}"' in (repository / ".copier-answers.yml").read_text()
         made.append(files(repository))
     assert made[0] == made[1] == made[2]
 

@@ -214,7 +214,7 @@ def test_a_journal_of_something_else_is_named(root: Path, text: str) -> None:
     folder = root / ".nnscaffold-journal"
     folder.mkdir()
     (folder / "journal.json").write_text(text)
-    with pytest.raises(BadInput, match="no command of this tool wrote"):
+    with pytest.raises(BadInput, match="nnscaffold did not write"):
         recover(root)
 
 
@@ -261,7 +261,7 @@ def test_a_command_that_waits_too_long_says_so_and_writes_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with exclusive(root):
-        monkeypatch.setattr(journal, "_PATIENCE_IN_SECONDS", 0.0)
+        monkeypatch.setattr(journal, "_TIMEOUT_SECONDS", 0.0)
         with pytest.raises(MachineFailure) as busy, exclusive(root):
             apply(root, CHANGES)
     assert busy.value.code == "repository-busy"

@@ -90,6 +90,15 @@ def test_a_difference_is_shown_once_and_one_in_a_part_is_shown_too(checkout: Pat
     assert "after/all-parts/extra.md" in printed
 
 
+def test_each_task_is_shown(checkout: Path) -> None:
+    write(
+        checkout, "copier.yml", question("task", "choices: {A: digits, B: table}, default: digits")
+    )
+    commit(checkout)
+    write(checkout, f"{TREE}/{{% if task == 'table' %}}table.py{{% endif %}}", "x = 1\n")
+    assert "after/task-table/table.py" in preview(checkout)
+
+
 def test_without_a_change_it_says_so(checkout: Path) -> None:
     write(checkout, "README.md", "Not of the template\n")
     assert preview(checkout) == "The repositories are the same.\n"
@@ -124,7 +133,7 @@ def test_the_length_can_be_limited(checkout: Path) -> None:
     [
         (["--base=nope"], "'nope' has no template"),
         (["-d", "nope"], "write -d KEY=VALUE"),
-        (["-d", "nope=1"], "asks no question 'nope'"),
+        (["-d", "nope=1"], "has no question 'nope'"),
         (["-d", "extra=perhaps"], "The answer to 'extra' is refused"),
     ],
 )

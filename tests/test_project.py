@@ -47,7 +47,11 @@ def test_a_manifest_may_be_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "sentence"),
     [
-        ("_commit: v0.1.0\n" + HEAD + "modules: []\n", "answers-invalid", "'_commit' stands twice"),
+        (
+            "_commit: v0.1.0\n" + HEAD + "modules: []\n",
+            "answers-invalid",
+            "'_commit' is there twice",
+        ),
         ("modules: []\n", "answers-invalid", "_src_path"),
         (HEAD, "answers-invalid", "no list `modules`"),
         (f"{HEAD}modules: [\n", "answers-invalid", "line"),

@@ -126,8 +126,8 @@ def test_the_next_release_keeps_the_history(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["90", "90.0", "v90.0.0", "90.0.0rc1", "", "90.0.0.dev1"])
-def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
-    assert "is no version" in release(checkout, version).stderr
+def test_what_is_not_a_version_is_refused(checkout: Path, version: str) -> None:
+    assert "is not a version" in release(checkout, version).stderr
 
 
 def test_a_version_that_exists_or_is_older_is_refused(checkout: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_commit_that_a_hook_refuses_leaves_everything_as_it_was(
     before = state(checkout)
     result = release(checkout, "90.0.0")
     assert result.returncode == 1
-    assert result.stderr == "Nothing was released: a hook of git refused it without a word.\n"
+    assert result.stderr == "Nothing was released: a git hook refused it without a message.\n"
     assert state(checkout) == before
 
 

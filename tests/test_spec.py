@@ -44,7 +44,7 @@ def test_a_refused_name_comes_with_a_better_one(typed: str, proposed: str) -> No
     with pytest.raises(BadInput) as refused:
         specify(typed, "linear", "layer", [])
     assert refused.value.code == "name-invalid"
-    assert proposed in refused.value.way_out
+    assert proposed in refused.value.hint
 
 
 def test_an_entry_is_one_line_of_json_behind_a_dash() -> None:

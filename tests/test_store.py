@@ -29,7 +29,7 @@ def empty_store(home: Path) -> None:
 
 
 def template(root: Path, text: str) -> Path:
-    """A template as it stands in a checkout, told from others by its text."""
+    """A template as it stands in a checkout, distinguished from others by its text."""
     (root / "template" / "project").mkdir(parents=True, exist_ok=True)
     (root / "copier.yml").write_text("_subdirectory: template/project\n")
     (root / "template" / "project" / "README.md").write_text(text)
@@ -103,7 +103,7 @@ def test_a_checkout_adds_to_a_newer_store_and_takes_nothing_away(tmp_path: Path)
     tag = offer(site)
     tags = read_header(store_path()).tags
     assert {"v0.1.0", "v0.2.0", tag} == tags.keys()
-    # The prerelease follows the store's newest release, so that it is no downgrade of it.
+    # The prerelease follows the store's latest release, so that it is not a downgrade.
     assert tag == "v0.2.1.dev1"
 
 
@@ -118,7 +118,7 @@ def test_git_and_copier_can_read_the_store(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_store_is_replaced(tmp_path: Path) -> None:
+def test_a_corrupt_store_is_replaced(tmp_path: Path) -> None:
     site = install(tmp_path, ["v0.1.0"])
     store_folder().mkdir()
     store_path().write_bytes(b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scaffolder.versions import Version, newest_release, next_prerelease
+from scaffolder.versions import Version, latest_release, next_prerelease
 
 
 @pytest.mark.parametrize("tag", ["v0.1.0", "v12.0.3", "v0.1.1.dev4"])
@@ -27,10 +27,10 @@ def test_versions_are_ordered_as_numbers_and_a_prerelease_comes_before_its_relea
 
 
 def test_the_newest_release_is_no_prerelease() -> None:
-    newest = newest_release(["v0.9.0", "v0.10.0", "v0.11.0.dev1", "main"])
-    assert newest is not None
-    assert newest.tag == "v0.10.0"
-    assert newest_release(["v0.1.1.dev1"]) is None
+    latest = latest_release(["v0.9.0", "v0.10.0", "v0.11.0.dev1", "main"])
+    assert latest is not None
+    assert latest.tag == "v0.10.0"
+    assert latest_release(["v0.1.1.dev1"]) is None
 
 
 def test_the_next_prerelease_is_free() -> None:

@@ -3,8 +3,8 @@
 Usage: python tools/preview.py [--base REF] [--lines N] [-d KEY=VALUE]...
 
 Renders repositories from the template of a commit and from that of the work tree, with the default
-answers, with every part that can be chosen and with none; prints how they differ, a difference
-only once. With answers given, those alone.
+answers, with every part that can be chosen and with none, and for each task and profile; prints how
+they differ, a difference only once. With answers given, those alone.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from scaffolder.working_template import template_files
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDES = ("before", "after")
+# Questions whose choices each make another sort of repository.
+SORTS = ("task", "profile")
 # What would differ from one machine or year to the next.
 FIXED = {"author_name": "Ada Example", "copyright_year": "2026"}
 
@@ -53,7 +55,7 @@ def main() -> None:
             _copy_work_tree(folder / "template-after")
             _render_all(folder, {key: value for key, _, value in given}, options.base)
         except ScaffoldError as error:
-            parser.error(f"{error.message} {error.way_out}")
+            parser.error(f"{error.message} {error.hint}")
         _print_difference(folder, options.lines)
 
 
@@ -82,9 +84,7 @@ def _copy_work_tree(folder: Path) -> None:
 def _render_all(folder: Path, given: dict[str, str], base: str) -> None:
     """Render before/SET and after/SET for each set of answers, without what another set shows."""
     old, new = (_questions(folder / f"template-{side}") for side in SIDES)
-    sets: dict[str, dict[str, Any]] = {"answers": given} if given else {"default": {}}
-    if not given:
-        sets |= {"all-parts": _parts(new, chosen=True), "no-parts": _parts(new, chosen=False)}
+    sets: dict[str, dict[str, Any]] = {"answers": given} if given else _sets(new)
     left_out: set[str] = set()
     shown: set[tuple[Path, tuple[bytes, ...]]] = set()
     for name, chosen in sets.items():
@@ -110,6 +110,23 @@ def _questions(template: Path) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not key.startswith("_")}
 
 
+def _sets(questions: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The answers to render with: the defaults, every part, none, and each other sort."""
+    sets = {"default": {}, "all-parts": _parts(questions, chosen=True)}
+    sets["no-parts"] = _parts(questions, chosen=False)
+    for key in SORTS:
+        if key in questions:
+            for choice in _choices(questions[key]):
+                if choice != questions[key]["default"]:
+                    sets[f"{key}-{choice}"] = {key: choice}
+    return sets
+
+
+def _choices(question: dict[str, Any]) -> list[Any]:
+    choices = question["choices"]
+    return list(choices.values() if isinstance(choices, dict) else choices)
+
+
 def _parts(questions: dict[str, Any], *, chosen: bool) -> dict[str, Any]:
     """Answers that choose every part, or none: to all that is a yes or no, or a list of choices."""
     answers: dict[str, Any] = {}
@@ -117,9 +134,7 @@ def _parts(questions: dict[str, Any], *, chosen: bool) -> dict[str, Any]:
         if question.get("type") == "bool":
             answers[key] = chosen
         elif question.get("multiselect"):
-            choices = question["choices"]
-            every = list(choices.values() if isinstance(choices, dict) else choices)
-            answers[key] = every if chosen else []
+            answers[key] = _choices(question) if chosen else []
     return answers
 
 

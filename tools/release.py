@@ -22,7 +22,7 @@ from scaffolder.bundle import read_header, write_bundle
 from scaffolder.errors import MachineFailure
 from scaffolder.git import GitFailed, git
 from scaffolder.store import RELEASES, gather
-from scaffolder.versions import Version, newest_release
+from scaffolder.versions import Version, latest_release
 from scaffolder.working_template import record, template_files
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def main() -> None:
         head = _head()
         notes = _unreleased_notes()
         _require_passing_stages()
-        # The tests take minutes, in which a maintainer may have gone on working.
+        # The tests take minutes, in which a maintainer may have changed something.
         _require_clean()
         if _head() != head:
             sys.exit("There are new commits, which were not tested: run make release again.")
@@ -67,13 +67,13 @@ def main() -> None:
 def _new_version(text: str) -> Version:
     version = Version.parse(f"v{text}")
     if version is None or not version.released:
-        sys.exit(f"'{text}' is no version: write x.y.z.")
+        sys.exit(f"'{text}' is not a version: write x.y.z.")
     released = read_header(RELEASES).tags
     if version.tag in released or _has_tag(version.tag):
         sys.exit(f"{version.tag} is released already: choose a higher version.")
-    newest = newest_release(released)
-    if newest and version < newest:
-        sys.exit(f"{version.tag} is older than {newest.tag}, the newest release.")
+    latest = latest_release(released)
+    if latest and version < latest:
+        sys.exit(f"{version.tag} is older than {latest.tag}, the latest release.")
     return version
 
 
@@ -170,7 +170,7 @@ def _commit_and_tag(version: Version) -> None:
 
 def _reason(error: GitFailed | MachineFailure | OSError) -> str:
     if isinstance(error, GitFailed):
-        return error.reason or "a hook of git refused it without a word"
+        return error.reason or "a git hook refused it without a message"
     return error.message.rstrip(".") if isinstance(error, MachineFailure) else str(error)
 
 

@@ -3,8 +3,8 @@
 Usage: python tools/stages.py [--except NAME] [--all] [--record] [NAME]...
 
 A stage with inputs runs when they are not those with which it last passed (`.ci/passed.json`), and
-always with --all, by its name, and where NNSCAFFOLD_RELEASE=1. At the end stand the time of each
-stage and the twenty slowest tests, those of `make test` before it among them.
+always with --all, by its name, and if NNSCAFFOLD_RELEASE=1. Prints the time of each stage and the
+twenty slowest tests at the end, with those of a `make test` before.
 """
 
 from __future__ import annotations
@@ -20,22 +20,18 @@ import sys
 import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests" / "stages.toml"
 PASSED = ROOT / ".ci" / "passed.json"
 REPORTS = ROOT / "build" / "stages"
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    _Due = tuple["Stage", str | None]
 
 
 @dataclass(frozen=True)
@@ -145,10 +141,10 @@ def _files() -> list[str]:
     return sorted(name for name in set(listed.split("\0")) if name and (ROOT / name).is_file())
 
 
-def _run_all(due: list[_Due]) -> Iterator[tuple[Stage, str | None, float, int]]:
+def _run_all(due: list[tuple[Stage, str | None]]) -> Iterator[tuple[Stage, str | None, float, int]]:
     """Run stages of several workers one after the other, then those of one worker by two."""
 
-    def run(entry: _Due) -> tuple[Stage, str | None, float, int]:
+    def run(entry: tuple[Stage, str | None]) -> tuple[Stage, str | None, float, int]:
         stage, digest = entry
         print(f"\n===== {stage.name} ({time.strftime('%T')})", flush=True)
         start = time.monotonic()
@@ -188,8 +184,7 @@ def _skipped(stage: Stage) -> set[str]:
 
 
 def _seconds(stage: Stage) -> float:
-    suites = ElementTree.parse(stage.report).iter("testsuite")
-    return sum(float(suite.get("time", 0)) for suite in suites)
+    return sum(float(s.get("time", 0)) for s in ElementTree.parse(stage.report).iter("testsuite"))
 
 
 def _slowest(stages: list[Stage], count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""`nnscaffold doctor`: what the machine has, and what it lacks."""
+"""`nnscaffold doctor`: what the machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from pathlib import Path
 import typer
 
 from scaffolder.cli.options import Json, NoColor, Quiet
-from scaffolder.cli.output import GREEN, RED, YELLOW, Output
+from scaffolder.cli.output import GREEN, RED, YELLOW, Output, json_hint
 
 _STYLES = {"ok": GREEN, "missing": YELLOW, "problem": RED}
 
 
 def doctor(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
-    """Say what this machine has of all that a repository can use.
+    """Report which of the tools that a repository can use this machine has.
 
-    What is missing comes with the command that installs it. Nothing is changed. Exit code 1: there
-    is a problem, as git missing, a torch that does not fit the driver, or a broken environment.
+    Shows the command that installs what is missing. Changes nothing. Exits with 1 if there is a
+    problem: no git, a torch that does not fit the driver, or a broken environment.
     """
     from scaffolder.doctor.examination import examine
 
     output = Output(json, quiet, no_color)
-    with output.progress("Looking at the machine", shown=True):
+    with output.progress("Checking the machine", shown=True):
         findings = examine(Path.cwd())
-    output.result("doctor", {"findings": [finding._asdict() for finding in findings]})
+    output.result(
+        "doctor", {"findings": [{**each._asdict(), **json_hint(each.hint)} for each in findings]}
+    )
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         output.entry(
@@ -32,6 +34,6 @@ def doctor(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) 
         if finding.state != "ok":
             margin = " " * (7 + 2 + width + 2)
             output.line(f"  {margin}for {finding.purpose}")
-            output.line(f"  {margin}→ {finding.way_out}")
+            output.line(f"  {margin}→ {finding.hint}")
     if any(finding.state == "problem" for finding in findings):
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from scaffolder.cli.kinds import show_kinds
 from scaffolder.cli.new_module import new_layer, new_model
 from scaffolder.cli.new_project import new_project
 from scaffolder.cli.output import Output, OutputFailed
-from scaffolder.cli.signals import Stopped, raise_signals, signal_behind
+from scaffolder.cli.signals import Stopped, causing_signal, raise_signals
 from scaffolder.errors import BadInput, MachineFailure, ScaffoldError
 
 # A git hook exports these: they would point every git started here at the wrong repository.
@@ -74,7 +74,7 @@ def main() -> None:
     try:
         code = _run(Output("--json" in sys.argv, plain="--no-color" in sys.argv))
     except (BrokenPipeError, OutputFailed) as error:
-        # Typer, too, ends with 1 where the reader of our output has seen enough, as `head` has.
+        # Typer, too, ends with 1 where the reader of our output stops early, as `head` does.
         code = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, OutputFailed):
@@ -86,7 +86,7 @@ def _run(output: Output) -> int:
     try:
         code = int(app(standalone_mode=False) or 0)
     except (Exception, Stopped) as error:
-        if number := signal_behind(error):
+        if number := causing_signal(error):
             code = 128 + number
         elif isinstance(error, (BrokenPipeError, OutputFailed)):
             raise
@@ -101,15 +101,15 @@ def _run(output: Output) -> int:
 
 
 def _explain(error: BaseException) -> ScaffoldError:
-    # Typer has no public name for the class that its errors of usage share.
+    # Typer has no public name for the base class of its usage errors.
     if isinstance(error, typer.BadParameter.__mro__[1]):
         return _wrong_usage(error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return MachineFailure(
             "machine",
-            f"The machine refused: {where}{error.strerror or error}.",
-            "Check that the folder is there, may be written and has room.",
+            f"The operating system reported: {where}{error.strerror or error}.",
+            "Check that the folder exists, is writable and has free space.",
         )
     return _unexpected(error)
 
@@ -125,7 +125,7 @@ def _wrong_usage(error: BaseException) -> BadInput:
 
 
 def _unexpected(error: BaseException) -> MachineFailure:
-    """A fault of ours: kept whole in a file, told in a sentence."""
+    """A bug of this tool: the traceback goes to a file, a sentence to the user."""
     import tempfile
     import traceback
 

@@ -117,7 +117,7 @@ def _next_steps(addition: Addition) -> list[tuple[str, str]]:
     ]
     steps = [(f"pytest {shlex.quote(test)}", "its tests") for test in tests]
     if package := project.answers.get("package"):
-        steps.append((f"from {package}.{module.role}s import {module.name}", "how code gets it"))
+        steps.append((f"from {package}.{module.role}s import {module.name}", "how to import it"))
     return steps
 
 

@@ -29,7 +29,7 @@ def new_project(
     ] = None,
     ref: Annotated[
         str | None,
-        typer.Option(metavar="VERSION", help="The template's tag; else its newest release."),
+        typer.Option(metavar="VERSION", help="The template's tag; else its latest release."),
     ] = None,
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Ask nothing: take the default answers.")
@@ -87,14 +87,14 @@ def _next_steps(path: Path, project: NewProject) -> list[tuple[str, str]]:
     folder = os.path.normpath(path)
     folder = f"./{folder}" if folder.startswith("-") else folder
     package = project.answers.get("package")
-    if package is None:  # a template of another kind: its own README knows
+    if package is None:  # a team's own template: see its README
         return []
     return [
         (f"cd {shlex.quote(folder)}", ""),
         ("python -m venv .venv && . .venv/bin/activate", ""),
-        ("pip install -e '.[dev]'", "the README tells how to choose CPU or CUDA"),
-        ('pytest -m "not slow"', "the module contract, proved"),
-        (f"python -m {package}.train", "learn real digits"),
+        ("pip install -e '.[dev]'", "the README says how to choose CPU or CUDA"),
+        ('pytest -m "not slow"', "its tests, with the module contract"),
+        (f"python -m {package}.train", "train the model"),
         ("nnscaffold new layer NAME", "add a module; see `nnscaffold kinds`"),
     ]
 
@@ -106,14 +106,14 @@ def _parse_answers(data: list[str]) -> dict[str, str]:
         if not equals or not key or key.startswith("_"):
             raise BadInput(
                 "answer-malformed",
-                f"'{text}' is no answer.",
+                f"'{text}' is not an answer.",
                 "Write -d KEY=VALUE, such as -d package=digits.",
             )
         if key == "modules":
             raise BadInput(
                 "answer-malformed",
-                "The list of modules is not for typing.",
-                "Make the repository, then add to it with `nnscaffold new layer`.",
+                "The list of modules cannot be given as an answer.",
+                "Create the repository, then add to it with `nnscaffold new layer`.",
             )
         if key in answers:
             raise BadInput(

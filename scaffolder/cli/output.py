@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 class OutputFailed(Exception):
-    """What was done was done, but it could not be told."""
+    """The command did its work, but its result could not be printed."""
 
 
 GREEN, RED, YELLOW, _CYAN, _BOLD, _DIM = "32", "31", "33", "36", "1", "2"
@@ -39,7 +39,7 @@ class Output(NamedTuple):
     plain: bool = False
 
     def result(self, command: str, result: Mapping[str, Any]) -> None:
-        """Print a result for programs, where that is what was asked for."""
+        """Print a result for programs, if `--json` was given."""
         if self.as_json:
             _print_json({"schema": SCHEMA, "command": command, "ok": True, "result": result})
 
@@ -96,15 +96,15 @@ class Output(NamedTuple):
     def error(self, error: ScaffoldError) -> None:
         """Print an error: on standard error for people, on standard output for programs."""
         if self.as_json:
-            fields = {"code": error.code, "message": error.message, "way_out": error.way_out}
+            fields = {"code": error.code, "message": error.message, **json_hint(error.hint)}
             _print_json({"schema": SCHEMA, "ok": False, "error": fields})
         else:
             label = self._styled("Error:", RED, sys.stderr)
-            _write(sys.stderr, f"{label} {_shown(error.message)} {_shown(error.way_out)}")
+            _write(sys.stderr, f"{label} {_escaped(error.message)} {_escaped(error.hint)}")
 
     @contextmanager
     def progress(self, text: str, *, shown: bool) -> Iterator[None]:
-        """Show on a terminal that something is under way."""
+        """Show on a terminal that something is running."""
         if not shown or self.as_json or self.quiet or not _is_terminal(sys.stderr):
             yield
             return
@@ -116,7 +116,7 @@ class Output(NamedTuple):
 
     def _line(self, *parts: tuple[str, str]) -> None:
         if not (self.as_json or self.quiet):
-            styled = (self._styled(_shown(text), style, sys.stdout) for text, style in parts)
+            styled = (self._styled(_escaped(text), style, sys.stdout) for text, style in parts)
             _write(sys.stdout, "".join(styled))
 
     def _styled(self, text: str, style: str, stream: TextIO | None) -> str:
@@ -128,8 +128,13 @@ class Output(NamedTuple):
         return self.plain or bool(os.environ.get("NO_COLOR")) or not _is_terminal(stream)
 
 
+def json_hint(hint: str) -> dict[str, str]:
+    """A hint in a JSON document: under its name, and under the one that schema 1 began with."""
+    return {"hint": hint, "way_out": hint}
+
+
 def may_ask(output: Output) -> bool:
-    """Whether there is a person on a terminal who expects questions."""
+    """Whether questions can be asked: somebody is at a terminal."""
     for_people = not (output.as_json or output.quiet)
     return for_people and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
@@ -142,15 +147,15 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()  # None: closed when we were started
 
 
-def _shown(text: str) -> str:
-    """A text that cannot steer the terminal: templates and file names can hold such characters."""
+def _escaped(text: str) -> str:
+    """A text without control characters, which file names and templates can hold."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda c: repr(c[0])[1:-1], text)
 
 
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is None:
         return
-    # A file's name may be no text at all; it is shown escaped rather than not.
+    # A file's name may not be valid text; it is shown escaped.
     encoding = stream.encoding or "utf-8"
     try:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")

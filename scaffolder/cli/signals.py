@@ -1,4 +1,4 @@
-"""Signals to end, raised as exceptions, so that what was begun is put back first."""
+"""Signals raised as exceptions, so that an interrupted command first undoes what it began."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AGAIN_AFTER_SECONDS = 0.01
 
 
 class Stopped(BaseException):
-    """A signal to end.
+    """A signal that ends the process.
 
     Not a KeyboardInterrupt: Typer makes an exit code of that, and Python, where one has passed
     through the `exec` of a text, ends the process by the signal, though it was caught.
@@ -28,19 +28,19 @@ class Stopped(BaseException):
 def raise_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP raise `Stopped` in this process from now on."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup, and a shell that starts a job in the background, want some of them not to be heard.
+        # nohup, and a shell that starts a job in the background, want some of them ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     sys.unraisablehook = _raise_again
 
 
-def signal_behind(error: BaseException | None) -> int | None:
-    """The signal that an error comes from; what it broke off may have failed in its own way."""
+def causing_signal(error: BaseException | None) -> int | None:
+    """The signal that an error comes from; the interrupted code may have raised its own error."""
     while error:
         if isinstance(error, Stopped):
             return error.number
         if isinstance(error, typer.Abort):
-            return signal.SIGINT  # a question was not answered, but left
+            return signal.SIGINT  # Ctrl-C at a question
         error = error.__context__
     return None
 
@@ -50,7 +50,7 @@ def _stop(number: int, _: object) -> None:
 
 
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """A signal that met a finaliser, whose exceptions Python drops, comes again a moment later."""
+    """Repeat a signal that came in a finaliser, whose exceptions Python drops."""
     if not isinstance(unraisable.exc_value, Stopped):
         sys.__unraisablehook__(unraisable)
         return

@@ -1,1 +1,1 @@
-"""What a machine has of all that a generated repository can use, and how to get the rest."""
+"""Which of the tools that a generated repository can use a machine has, and how to get the rest."""

@@ -13,7 +13,7 @@ _PURPOSE = "the image (Dockerfile, compose.yaml, .devcontainer)"
 _CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 
 
-def look_at_containers(has_gpu: bool) -> list[Finding]:
+def check_containers(has_gpu: bool) -> list[Finding]:
     """Docker, or else podman; the NVIDIA runtime only where there is a GPU for it."""
     if client := ask("docker", "--version"):
         return _docker(client, has_gpu)
@@ -27,7 +27,7 @@ def look_at_containers(has_gpu: bool) -> list[Finding]:
 def _docker(client: Answer, has_gpu: bool) -> list[Finding]:
     compose = _compose("docker")
     info = ask("docker", "info", "--format", "{{json .}}")
-    if info is None or not info.well:
+    if info is None or not info.succeeded:
         found = f"docker {client.version}, but no engine answers"
         return [Finding("containers", "missing", found, _PURPOSE, _start(info)), compose]
     findings = [Finding("containers", "ok", f"docker {client.version}", _PURPOSE), compose]
@@ -47,7 +47,7 @@ def _podman(client: Answer, has_gpu: bool) -> list[Finding]:
 def _compose(engine: str) -> Finding:
     answer = ask(engine, "compose", "version")
     purpose = "the services of compose.yaml"
-    if answer is None or not answer.well or not answer.version:
+    if answer is None or not answer.succeeded or not answer.version:
         return Finding("compose", "missing", "not installed", purpose, install("compose"))
     return Finding("compose", "ok", answer.version, purpose)
 
@@ -56,8 +56,8 @@ def _runtime(there: bool) -> Finding:
     name, purpose = "NVIDIA runtime", "the GPU in a container"
     if there:
         return Finding(name, "ok", "the engine knows it", purpose)
-    way_out = install("nvidia-container-toolkit")
-    return Finding(name, "missing", "the engine does not know it", purpose, way_out)
+    hint = install("nvidia-container-toolkit")
+    return Finding(name, "missing", "the engine does not know it", purpose, hint)
 
 
 def _start(info: Answer | None) -> str:

@@ -8,20 +8,19 @@ State = Literal["ok", "missing", "problem"]
 
 
 class Finding(NamedTuple):
-    """What was found out about one thing.
+    """The state of one thing.
 
     Attributes:
         name: What it is, such as `tmux`.
-        state: `ok`; `missing` where one can do without it; `problem` where something that is
+        state: `ok`; `missing` if it is optional; `problem` where something that is
             needed is missing, or something that is there does not work.
         found: Its version, or what is wrong.
         purpose: What it is for.
-        way_out: A command that mends it, or a sentence where no command can; empty where all is
-            well.
+        hint: A command that fixes it, or a sentence where no command can; empty if it is `ok`.
     """
 
     name: str
     state: State
     found: str
     purpose: str
-    way_out: str = ""
+    hint: str = ""

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 
-# What is asked for, by package manager; the first manager that the machine has is taken.
+# The command of each package manager; the first manager that the machine has is used.
 _COMMANDS = {
     "apt-get": "apt-get install -y",
     "dnf": "dnf install -y",
@@ -52,9 +52,9 @@ _ELSEWHERE = {
 }
 _SENTENCES = {
     "slurm": "Ask the administrators of the cluster; Slurm runs on its machines.",
-    "compose": "Install Docker's plugin compose, as Docker's manual tells.",
+    "compose": "Install Docker's plugin compose, as Docker's manual describes.",
     "nvidia-container-toolkit": (
-        "Install the NVIDIA Container Toolkit, as NVIDIA's manual of it tells, then restart "
+        "Install the NVIDIA Container Toolkit, as its manual describes, then restart "
         "the container engine."
     ),
 }
@@ -70,4 +70,4 @@ def install(thing: str) -> str:
         return command if manager == "brew" or os.geteuid() == 0 else f"sudo {command}"
     if sentence := _SENTENCES.get(thing):
         return sentence
-    return f"Install {thing} by the package manager of this {platform.system()}."
+    return f"Install {thing} with the package manager of this {platform.system()}."

@@ -1,4 +1,4 @@
-"""Programs asked about themselves."""
+"""Programs that report on themselves."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
-# A daemon that does not answer must not hold up everything else.
-_PATIENCE_IN_SECONDS = 10
-_TORCH_PATIENCE_IN_SECONDS = 60
+# A daemon that does not answer must not hold up the other checks.
+_TIMEOUT_SECONDS = 10
+_TORCH_TIMEOUT_SECONDS = 60
 
 
 class Answer(NamedTuple):
-    """How a program ended: whether well, and what it printed on both outputs."""
+    """Whether a program succeeded, and what it printed on both outputs."""
 
-    well: bool
+    succeeded: bool
     text: str
 
     @property
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
     def last_line(self) -> str:
         """The last line of the text: where programs say what is wrong."""
         lines = self.text.strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing"
+        return lines[-1].strip() if lines else "it printed nothing"
 
 
 def ask(*command: str, slow: bool = False) -> Answer | None:
@@ -42,7 +42,7 @@ def ask(*command: str, slow: bool = False) -> Answer | None:
     program = shutil.which(command[0])
     if program is None:
         return None
-    patience = _TORCH_PATIENCE_IN_SECONDS if slow else _PATIENCE_IN_SECONDS
+    timeout = _TORCH_TIMEOUT_SECONDS if slow else _TIMEOUT_SECONDS
     try:
         result = subprocess.run(
             [program, *command[1:]],
@@ -52,11 +52,11 @@ def ask(*command: str, slow: bool = False) -> Answer | None:
             encoding="utf-8",
             errors="replace",
             env=os.environ | {"LC_ALL": "C"},
-            timeout=patience,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(False, f"no answer within {patience} seconds")
+        return Answer(False, f"no answer within {timeout} seconds")
     except OSError as error:
         return Answer(False, error.strerror or str(error))
     return Answer(result.returncode == 0, result.stdout)

@@ -1,4 +1,4 @@
-"""The torch of the repository's environment, looked at from outside: it is never imported here."""
+"""The torch of the repository's environment, examined from outside: it is never imported here."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PURPOSE = "everything that a repository does"
 _READ = """
 import importlib.util, json, pathlib, sys
 found = importlib.util.find_spec("torch")
-told = {"python": sys.version.split()[0]}
+reported = {"python": sys.version.split()[0]}
 if found and found.origin:
     exec(pathlib.Path(found.origin).with_name("version.py").read_text(), values := {})
-    told |= {name: values.get(name) for name in ("__version__", "cuda", "hip")}
-print(json.dumps(told))
+    reported |= {name: values.get(name) for name in ("__version__", "cuda", "hip")}
+print(json.dumps(reported))
 """
 _COMPUTE = """
 import torch
@@ -33,30 +33,30 @@ print(float(torch.ones(2, device="cuda").sum()))
 """
 
 
-def look_at_torch(folder: Path, cards: Cards) -> list[Finding]:
-    """Python, torch, and whether the two and the driver fit each other.
+def check_torch(folder: Path, cards: Cards) -> list[Finding]:
+    """Check Python, torch, and whether torch fits the driver.
 
     Args:
-        folder: Where the user stands: a repository's own environment goes before others.
-        cards: What the driver said.
+        folder: The current folder: a repository's own environment overrides others.
+        cards: What the driver reported.
     """
     root = find_root(folder)
     python = environment_python(root)
     answer = ask(str(python), "-c", _READ)
-    told = _parse(answer.text) if answer and answer.well else None
-    if told is None:
-        reason = answer.last_line if answer else "there is none"
-        way_out = "Make the environment anew: python3 -m venv .venv"
-        return [Finding("Python", "problem", f"{python}: {reason}", _PURPOSE, way_out)]
-    findings = [Finding("Python", "ok", f"{told['python']} ({python})", _PURPOSE)]
-    version = told.get("__version__")
+    reported = _parse(answer.text) if answer and answer.succeeded else None
+    if reported is None:
+        reason = answer.last_line if answer else "not found"
+        hint = "Create the environment again: python3 -m venv .venv"
+        return [Finding("Python", "problem", f"{python}: {reason}", _PURPOSE, hint)]
+    findings = [Finding("Python", "ok", f"{reported['python']} ({python})", _PURPOSE)]
+    version = reported.get("__version__")
     if not version:
         return [*findings, _without_torch(needed=root is not None)]
-    return [*findings, _fit(python, str(version), str(told.get("cuda") or ""), cards)]
+    return [*findings, _fit(python, str(version), str(reported.get("cuda") or ""), cards)]
 
 
 def environment_python(root: Path | None) -> Path:
-    """The Python that the repository's commands run with, as far as one can tell from here."""
+    """The Python that the repository's commands run with, as far as can be seen from here."""
     environments = [root / ".venv"] if root else []
     if active := os.environ.get("VIRTUAL_ENV"):
         environments.append(Path(active))
@@ -71,8 +71,8 @@ def environment_python(root: Path | None) -> Path:
 def _without_torch(*, needed: bool) -> Finding:
     if needed:
         return Finding("torch", "problem", "not installed", _PURPOSE, "pip install -e '.[dev]'")
-    way_out = "Each repository brings its own: see the README of a new one."
-    return Finding("torch", "missing", "not installed", _PURPOSE, way_out)
+    hint = "Each repository brings its own: see the README of a new one."
+    return Finding("torch", "missing", "not installed", _PURPOSE, hint)
 
 
 def _fit(python: Path, version: str, cuda: str, cards: Cards) -> Finding:
@@ -81,8 +81,8 @@ def _fit(python: Path, version: str, cuda: str, cards: Cards) -> Finding:
     if not cards.cuda:
         return Finding("torch", "ok", build, _PURPOSE)
     if not cuda:
-        way_out = "Install a build with CUDA: the selector on PyTorch's website tells the command."
-        return Finding("torch", "problem", f"{build}: it cannot use the GPU", _PURPOSE, way_out)
+        hint = "Install a build with CUDA: the selector on PyTorch's website has the command."
+        return Finding("torch", "problem", f"{build}: it cannot use the GPU", _PURPOSE, hint)
     # A driver runs every CUDA of its own major version and older ones.
     if int(cuda.split(".")[0]) > int(cards.cuda.split(".")[0]):
         return Finding(
@@ -93,16 +93,16 @@ def _fit(python: Path, version: str, cuda: str, cards: Cards) -> Finding:
             f"Install a newer driver, or a build of torch for CUDA {cards.cuda.split('.')[0]}.x.",
         )
     answer = ask(str(python), "-c", _COMPUTE, slow=True)
-    if answer is None or not answer.well:
+    if answer is None or not answer.succeeded:
         reason = answer.last_line if answer else "it cannot be run"
-        way_out = "See `python -c 'import torch; torch.cuda.init()'`, and the driver's own log."
-        return Finding("torch", "problem", f"{build}, but on the GPU: {reason}", _PURPOSE, way_out)
+        hint = "See `python -c 'import torch; torch.cuda.init()'`, and the driver's own log."
+        return Finding("torch", "problem", f"{build}, but on the GPU: {reason}", _PURPOSE, hint)
     return Finding("torch", "ok", f"{build}, computes on the GPU", _PURPOSE)
 
 
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        told = json.loads(text.strip().splitlines()[-1])
+        reported = json.loads(text.strip().splitlines()[-1])
     except (ValueError, IndexError):
         return None
-    return told if isinstance(told, dict) and "python" in told else None
+    return reported if isinstance(reported, dict) and "python" in reported else None

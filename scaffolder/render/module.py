@@ -125,8 +125,8 @@ def _read_config(template: Path) -> dict[str, Any]:
 def _answers(config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
     """What the template's files see of the answers, without the manifest.
 
-    A question that was not asked has its default, whatever it was asked for. An answer that Copier
-    would compute or cast is left out: where a file reads it, that file is left to Copier.
+    A question that was not asked has its default, as in Copier. An answer that Copier would compute
+    or cast is left out: a file that reads it is left to Copier.
     """
     values = {key: value for key, value in recorded.items() if not key.startswith("_")}
     for key, question in config.items():

@@ -41,14 +41,14 @@ def render_repository(
 
     Args:
         source: The template's address.
-        version: Its tag, branch or commit; the newest release if None.
+        version: Its tag, branch or commit; the latest release if None.
         folder: Where to.
         answers: Answers that are given and not asked for.
         suggestions: Defaults that are better than the template's.
         ask: Whether to ask on the terminal for what is not given.
 
     Raises:
-        BadInput: An answer is unknown or refused, or the template cannot be had or not be trusted.
+        BadInput: An answer is unknown or invalid, or the template is not available or not safe.
         MachineFailure: The disk is full, or the like.
     """
     import copier
@@ -79,7 +79,7 @@ def render_repository(
         except copier.errors.DirtyLocalWarning as error:
             raise BadInput(
                 "template-dirty",
-                f"The template {source} has changes that are in no commit of it.",
+                f"The template {source} has uncommitted changes.",
                 "Commit them first.",
             ) from error
         except (copier.errors.CopierAnswersInterrupt, KeyboardInterrupt):
@@ -90,8 +90,8 @@ def render_repository(
     if unknown := [key for key in answers if key not in questions]:
         raise BadInput(
             "answer-unknown",
-            f"The template asks no question '{unknown[0]}'.",
-            f"{closest(unknown[0], questions)}It asks: {', '.join(questions)}.",
+            f"The template has no question '{unknown[0]}'.",
+            f"{closest(unknown[0], questions)}It has: {', '.join(questions)}.",
         )
     for key, answer in answers.items():
         if _is_yes_or_no(questions[key]) and str(answer).strip().lower() not in _YES_AND_NO:
@@ -167,7 +167,7 @@ def _unsupported(project: Project, path: PurePosixPath, what: str) -> BadInput:
         "template-unsupported",
         f"For this module, the template {project.source} makes {path} {what}; only plain text "
         "files can come and change with a module.",
-        "Use another kind, or mend the template.",
+        "Use another kind, or fix the template.",
     )
 
 

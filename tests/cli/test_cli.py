@@ -125,11 +125,11 @@ def test_results_for_programs(nnscaffold: Run, tmp_path: Path) -> None:
 def test_bad_input_gets_one_sentence_and_exit_2(
     nnscaffold: Run, repository: Path, arguments: list[str], code: str, sentence: str
 ) -> None:
-    told = nnscaffold(*arguments, cwd=repository, code=2)
-    assert told.stdout == ""
-    assert told.stderr.startswith("Error: ")
-    assert told.stderr.count("\n") == 1
-    assert sentence in told.stderr
+    refused = nnscaffold(*arguments, cwd=repository, code=2)
+    assert refused.stdout == ""
+    assert refused.stderr.startswith("Error: ")
+    assert refused.stderr.count("\n") == 1
+    assert sentence in refused.stderr
     error = parse(nnscaffold(*arguments, "--json", cwd=repository, code=2))
     assert error["ok"] is False
     assert error["error"]["code"] == code
@@ -143,8 +143,8 @@ def test_outside_a_repository_the_kinds_are_those_of_the_tool(
 
 
 def test_outside_a_repository_a_layer_has_nowhere_to_go(nnscaffold: Run, tmp_path: Path) -> None:
-    told = nnscaffold("new", "layer", "Gate", cwd=tmp_path, code=2)
-    assert "not inside a repository" in told.stderr
+    refused = nnscaffold("new", "layer", "Gate", cwd=tmp_path, code=2)
+    assert "not inside a repository" in refused.stderr
 
 
 def test_quiet_prints_nothing(nnscaffold: Run, repository: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_name_that_is_no_text_is_refused_in_words(repository: Path) -> None:
     assert b"Traceback" not in result.stderr
 
 
-def test_a_machine_without_git_is_told_how_to_get_it(repository: Path, tmp_path: Path) -> None:
+def test_a_machine_without_git_says_how_to_get_it(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     result = subprocess.run(
         [sys.executable, "-m", "scaffolder", "new", "project", str(tmp_path / "x")],
@@ -175,10 +175,10 @@ def test_a_machine_without_git_is_told_how_to_get_it(repository: Path, tmp_path:
         check=False,
     )
     assert result.returncode == 3
-    assert "no git on this machine" in result.stderr
+    assert "Git is not installed" in result.stderr
 
 
-def test_a_reader_that_stops_early_is_told_nothing(repository: Path) -> None:
+def test_a_reader_that_stops_early_gets_no_error(repository: Path) -> None:
     command = f"{sys.executable} -m scaffolder new project x --dry-run | head -1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
@@ -244,7 +244,7 @@ def test_an_error_for_a_reader_that_has_gone_is_no_traceback(repository: Path) -
     assert "Traceback" not in result.stderr
 
 
-def test_a_full_output_is_told_in_a_sentence(repository: Path) -> None:
+def test_a_full_output_is_reported_in_a_sentence(repository: Path) -> None:
     with open("/dev/full", "w") as full:
         result = subprocess.run(
             [sys.executable, "-m", "scaffolder", "kinds"],
@@ -258,13 +258,13 @@ def test_a_full_output_is_told_in_a_sentence(repository: Path) -> None:
     assert result.stderr == "Error: The output could not be written: No space left on device.\n"
 
 
-def test_a_folder_that_was_removed_under_one_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_was_removed_under_one_is_reported_in_a_sentence(tmp_path: Path) -> None:
     command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m scaffolder kinds"
     result = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 3
-    assert "The machine refused" in result.stderr
+    assert "The operating system reported" in result.stderr
 
 
 def test_next_steps_are_right_from_a_folder_inside(nnscaffold: Run, repository: Path) -> None:
@@ -295,17 +295,17 @@ def test_completion_never_fetches_a_template(repository: Path, home: Path) -> No
 def test_a_signal_ends_a_command_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
+    folder = tmp_path / "folder"
+    folder.mkdir()
     command = [sys.executable, "-m", "scaffolder", "new", "project", "digits", "--json"]
-    process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
-    while not list(place.iterdir()) and time.monotonic() < deadline:
+    while not list(folder.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.005)  # until it has begun to write
     process.send_signal(number)
     shown, _ = process.communicate(timeout=300)
     assert process.returncode == code
-    assert list(place.iterdir()) == []
+    assert list(folder.iterdir()) == []
     if number == signal.SIGINT:
         assert json.loads(shown)["error"]["code"] == "interrupted"
 
@@ -322,6 +322,6 @@ def test_a_closed_output_is_no_traceback(repository: Path) -> None:
 
 
 def test_what_could_steer_the_terminal_is_shown_escaped(nnscaffold: Run, repository: Path) -> None:
-    told = nnscaffold("new", "layer", "\x1b]0;x\x07X", cwd=repository, code=2)
-    assert "\x1b" not in told.stderr
-    assert "\\x1b]0;x\\x07X" in told.stderr
+    refused = nnscaffold("new", "layer", "\x1b]0;x\x07X", cwd=repository, code=2)
+    assert "\x1b" not in refused.stderr
+    assert "\\x1b]0;x\\x07X" in refused.stderr

@@ -10,20 +10,20 @@ import pytest
 
 _FRAME = """
 import os, signal, sys, time
-from scaffolder.cli.signals import Stopped, raise_signals, signal_behind
+from scaffolder.cli.signals import Stopped, raise_signals, causing_signal
 
 raise_signals()
 try:
     {strike}
     time.sleep(300)
 except BaseException as error:
-    print(signal_behind(error))
+    print(causing_signal(error))
     sys.exit(5)
 """
 
 
 @pytest.mark.parametrize(
-    ("place", "strike"),
+    ("where", "strike"),
     [
         ("plain code", "os.kill(os.getpid(), signal.SIGTERM)"),
         ("the exec of a text", "exec('os.kill(os.getpid(), signal.SIGTERM)')"),
@@ -42,7 +42,7 @@ except BaseException as error:
         ),
     ],
 )
-def test_a_signal_is_told_wherever_it_strikes(place: str, strike: str) -> None:
+def test_a_signal_is_reported_wherever_it_strikes(where: str, strike: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_FRAME).format(strike=strike)],
         capture_output=True,
@@ -50,7 +50,7 @@ def test_a_signal_is_told_wherever_it_strikes(place: str, strike: str) -> None:
         timeout=300,
         check=False,
     )
-    assert (result.stdout, result.stderr, result.returncode) == ("15\n", "", 5), place
+    assert (result.stdout, result.stderr, result.returncode) == ("15\n", "", 5), where
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])

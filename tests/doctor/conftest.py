@@ -1,4 +1,4 @@
-"""Machines that cannot be had here, as programs on the PATH that answer as theirs do."""
+"""Machines that are not at hand, as programs on the PATH that answer as theirs do."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 class Machine:
     """A PATH with the programs that a test puts on it, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
-        self.bin = folder / "bin"
-        self.home = folder / "machine-home"
-        self.place = folder / "place"
-        for made in (self.bin, self.home, self.place):
+    def __init__(self, scratch: Path) -> None:
+        self.bin = scratch / "bin"
+        self.home = scratch / "machine-home"
+        self.folder = scratch / "here"
+        for made in (self.bin, self.home, self.folder):
             made.mkdir()
         self.variables: dict[str, str] = {}
 
@@ -56,8 +58,9 @@ class Machine:
         """Run `nnscaffold doctor` there; return what it prints."""
         result = subprocess.run(
             [sys.executable, "-m", "scaffolder", "doctor", *arguments],
-            cwd=self.place,
-            env=self.variables | {"PATH": str(self.bin), "HOME": str(self.home)},
+            cwd=self.folder,
+            env=self.variables
+            | {"PATH": str(self.bin), "HOME": str(self.home), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=300,

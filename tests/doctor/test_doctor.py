@@ -1,4 +1,4 @@
-"""What the doctor says of machines of all sorts."""
+"""What the doctor reports on machines of all sorts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scaffolder.doctor.gpu import look_at_cards
+from scaffolder.doctor.gpu import check_cards
 from scaffolder.doctor.packages import _COMMANDS, _ELSEWHERE, _PACKAGES, _SENTENCES
 
 from .conftest import ROOT_USER
@@ -31,7 +31,7 @@ def has_cards(machine: Machine, header: str = HEADER) -> None:
     )
 
 
-def test_this_machine_is_told() -> None:
+def test_this_machine_is_reported() -> None:
     """Nothing stands in for a program here; what the machine lacks differs from one to another."""
     result = subprocess.run(
         [sys.executable, "-m", "scaffolder", "doctor", "--json"],
@@ -43,11 +43,11 @@ def test_this_machine_is_told() -> None:
     findings = {found["name"]: found for found in json.loads(result.stdout)["result"]["findings"]}
     problems = [name for name, found in findings.items() if found["state"] == "problem"]
     assert (result.returncode, result.stderr) == (1 if problems else 0, "")
-    told = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
-    assert findings["git"]["found"] in told.stdout
+    printed = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
+    assert findings["git"]["found"] in printed.stdout
 
 
-def test_a_bare_machine_is_told_what_it_lacks(machine: Machine) -> None:
+def test_a_bare_machine_is_reported_with_what_it_lacks(machine: Machine) -> None:
     machine.has("apt-get")
     found = machine.findings()
     assert found["git"]["state"] == "ok"
@@ -59,7 +59,7 @@ def test_a_bare_machine_is_told_what_it_lacks(machine: Machine) -> None:
         "Java": "apt-get install -y openjdk-17-jre-headless",
         "containers": "apt-get install -y docker.io",
     }.items():
-        assert (found[name]["state"], found[name]["way_out"]) == ("missing", SUDO + command)
+        assert (found[name]["state"], found[name]["hint"]) == ("missing", SUDO + command)
 
 
 def test_what_is_missing_is_shown_with_its_purpose_and_its_command(machine: Machine) -> None:
@@ -74,10 +74,10 @@ def test_a_machine_without_git_has_a_problem(machine: Machine) -> None:
     (machine.bin / "git").unlink()
     machine.has("brew")
     git = machine.findings(code=1)["git"]
-    assert (git["state"], git["way_out"]) == ("problem", "brew install git")
+    assert (git["state"], git["hint"]) == ("problem", "brew install git")
 
 
-def test_the_tools_are_told_with_their_versions(machine: Machine) -> None:
+def test_the_tools_are_reported_with_their_versions(machine: Machine) -> None:
     machine.has("tmux", "tmux 3.3a")
     machine.has("g++", "g++ (Debian 12.2.0-14) 12.2.0\nCopyright (C) 2022")
     machine.has("java", 'openjdk version "21" 2023-09-19')
@@ -115,7 +115,7 @@ def test_slurm_without_a_configuration_is_not_to_be_installed(machine: Machine) 
         machine.has(program, "fatal: Could not establish a configuration source", code=1)
     slurm = machine.findings()["Slurm"]
     assert slurm["found"] == "installed, but no controller answers"
-    assert "install" not in slurm["way_out"]
+    assert "install" not in slurm["hint"]
 
 
 def test_a_broken_tmux_is_a_problem(machine: Machine) -> None:
@@ -140,7 +140,7 @@ class TestGpu:
         assert machine.findings()["torch"]["state"] == "ok"
 
     @pytest.mark.parametrize(
-        ("header", "cuda", "computes", "told"),
+        ("header", "cuda", "computes", "found"),
         [
             ("CUDA Version: 12.2", "13.0", "2.0", "but the driver goes up to CUDA 12.2"),
             (HEADER, None, "2.0", "built without CUDA: it cannot use the GPU"),
@@ -148,14 +148,14 @@ class TestGpu:
         ],
     )
     def test_a_torch_that_does_not_fit_is_a_problem(
-        self, machine: Machine, header: str, cuda: str | None, computes: str, told: str
+        self, machine: Machine, header: str, cuda: str | None, computes: str, found: str
     ) -> None:
         has_cards(machine, header)
         machine.has_torch("2.13.0", cuda, computes)
         torch = machine.findings(code=1)["torch"]
         assert torch["state"] == "problem"
-        assert told in torch["found"]
-        assert torch["way_out"]
+        assert found in torch["found"]
+        assert torch["hint"]
 
     def test_a_driver_that_fails_is_a_problem(self, machine: Machine) -> None:
         machine.has("nvidia-smi", "Failed to initialize NVML: Driver/library mismatch", code=18)
@@ -171,16 +171,16 @@ class TestGpu:
             (devices / name).mkdir(parents=True)
             (devices / name / "vendor").write_text("0x10de\n")
             (devices / name / "class").write_text(f"{kind}\n")
-            state = look_at_cards(devices).finding.state
+            state = check_cards(devices).finding.state
             assert state == ("missing" if kind == "0x040300" else "problem")
 
 
 class TestTorch:
     def test_a_repository_without_torch_has_a_problem(self, machine: Machine) -> None:
         self._environment_without_torch(machine)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
         torch = machine.findings(code=1)["torch"]
-        assert (torch["state"], torch["way_out"]) == ("problem", "pip install -e '.[dev]'")
+        assert (torch["state"], torch["hint"]) == ("problem", "pip install -e '.[dev]'")
 
     def test_elsewhere_torch_may_be_missing(self, machine: Machine) -> None:
         self._environment_without_torch(machine)
@@ -193,21 +193,21 @@ class TestTorch:
 
     def test_an_environment_whose_python_has_gone_is_a_problem(self, machine: Machine) -> None:
         machine.has_torch("2.13.0", None)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
-        (machine.place / ".venv" / "bin").mkdir(parents=True)
-        (machine.place / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.11")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.folder / ".venv" / "bin").mkdir(parents=True)
+        (machine.folder / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.11")
         python = machine.findings(code=1)["Python"]
-        assert (python["state"], python["way_out"][:26]) == (
+        assert (python["state"], python["hint"][:29]) == (
             "problem",
-            "Make the environment anew:",
+            "Create the environment again:",
         )
 
-    def test_the_repositorys_own_environment_goes_before_the_active_one(
+    def test_the_repositorys_own_environment_overrides_the_active_one(
         self, machine: Machine
     ) -> None:
         machine.has_torch("2.99.0", None)
-        (machine.place / ".copier-answers.yml").write_text("modules: []\n")
-        (machine.home / "env").rename(machine.place / ".venv")
+        (machine.folder / ".copier-answers.yml").write_text("modules: []\n")
+        (machine.home / "env").rename(machine.folder / ".venv")
         machine.variables["VIRTUAL_ENV"] = sys.prefix
         assert machine.findings()["torch"]["found"] == "2.99.0, built without CUDA"
 
@@ -240,14 +240,14 @@ esac""",
         assert found["NVIDIA runtime"]["state"] == state
 
     @pytest.mark.parametrize(
-        ("said", "way_out"),
+        ("said", "hint"),
         [
             ("Cannot connect to the Docker daemon at unix:///x.", "systemctl start docker"),
             ("permission denied while trying to connect", "usermod -aG docker $USER"),
         ],
     )
     def test_a_client_without_an_engine_will_not_do(
-        self, machine: Machine, said: str, way_out: str
+        self, machine: Machine, said: str, hint: str
     ) -> None:
         machine.script(
             "docker",
@@ -255,7 +255,7 @@ esac""",
         )
         containers = machine.findings()["containers"]
         assert containers["state"] == "missing"
-        assert way_out in containers["way_out"]
+        assert hint in containers["hint"]
 
     def test_podman_will_do_as_well(self, machine: Machine) -> None:
         machine.has("podman", "podman version 5.4.0")
@@ -269,10 +269,10 @@ def test_a_program_that_does_not_answer_holds_nothing_up(
 
     machine.script("tmux", "exec sleep 60")
     monkeypatch.setenv("PATH", str(machine.bin))
-    monkeypatch.setattr(program, "_PATIENCE_IN_SECONDS", 0.2)
+    monkeypatch.setattr(program, "_TIMEOUT_SECONDS", 0.2)
     answer = program.ask("tmux", "-V")
     assert answer is not None
-    assert not answer.well
+    assert not answer.succeeded
     assert "no answer" in answer.last_line
 
 

@@ -110,13 +110,19 @@ def render(
     template: Path,
     program: Program,
 ) -> Render:
-    """Render with Copier's own command, untrusted and unasked."""
+    """Render with Copier's own command, untrusted and unasked; once for the same answers."""
+    rendered: dict[str, Path] = {}
 
     def run(**answers: Any) -> Path:
-        folder = tmp_path_factory.mktemp("rendered")
-        (folder / "answers.yml").write_text(yaml.safe_dump(answers))
-        arguments = ("--quiet", "--defaults", "--data-file", "answers.yml")
-        program(folder, "copier", "copy", *arguments, str(template), "repository")
-        return folder / "repository"
+        text = yaml.safe_dump(answers)
+        if text not in rendered:
+            folder = tmp_path_factory.mktemp("rendered")
+            (folder / "answers.yml").write_text(text)
+            arguments = ("--quiet", "--defaults", "--data-file", "answers.yml")
+            program(folder, "copier", "copy", *arguments, str(template), "repository")
+            rendered[text] = folder / "repository"
+        # A copy, for a test may change it.
+        copy = tmp_path_factory.mktemp("copy") / "repository"
+        return Path(shutil.copytree(rendered[text], copy, symlinks=True))
 
     return run

@@ -31,7 +31,7 @@ def test_shellcheck_has_no_complaint(render: Render, answers: dict[str, Any]) ->
     names = ["train-tmux"] + ["train.sbatch"] * answers.get("slurm", False)
 
     # Each names its shell in its first line.
-    assert {path.name for path in scripts.iterdir()} == {*names, "run_logged.py"}
+    assert {path.name for path in scripts.iterdir()} == {*names, "run_logged.py", "train_tmux.py"}
     result = subprocess.run(
         [shellcheck, *names],
         cwd=scripts,

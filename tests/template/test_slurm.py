@@ -91,12 +91,12 @@ def test_a_job_on_two_nodes_trains_to_the_end(jobs: Jobs) -> None:
 
     assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), jobs.log(number)
     assert job["NodeList"] == "n[1-2]"
-    assert jobs.log(number).count("test accuracy") == 1
+    assert jobs.log(number).count("\ntest: ") == 1
     assert jobs.epochs("whole") == [1, 2]
 
 
 def test_a_job_that_must_go_is_requeued_and_resumes(jobs: Jobs) -> None:
-    settings = ("--config", "configs/digits.toml", "--epochs", "40", *SMALL)
+    settings = ("--config", "configs/default.toml", "--epochs", "40", *SMALL)
     number = jobs.submit("preempted", *settings)
     jobs.wait_for_epoch("preempted")
 
@@ -111,7 +111,7 @@ def test_a_job_that_must_go_is_requeued_and_resumes(jobs: Jobs) -> None:
     assert 0 < stopped_in < 40
     assert "SIGUSR1: the training has been asked to write a checkpoint" in log
     assert "goes back into the queue, to resume from runs/preempted" in log
-    assert log.count("test accuracy") == 1
+    assert log.count("\ntest: ") == 1
     assert jobs.epochs("preempted") == list(range(1, 41))
 
 
@@ -125,7 +125,7 @@ def test_a_cancelled_job_leaves_a_run_that_another_job_resumes(jobs: Jobs) -> No
     wait_for(lambda: jobs.cluster.idle_nodes() == 2, "two idle nodes", SECONDS)
 
     assert (job["JobState"], job["Restarts"]) == ("CANCELLED", "0"), jobs.log(number)
-    assert "Stopped. To go on" in jobs.log(number)
+    assert "Stopped. To resume" in jobs.log(number)
     assert 0 < len(jobs.epochs("cancelled")) < 40
 
     number = jobs.submit("cancelled", *settings)

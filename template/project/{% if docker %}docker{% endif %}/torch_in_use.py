@@ -20,9 +20,9 @@ def torch_in_use() -> str:
 
 def main() -> int:
     """Print the line, or compare it with that of a file."""
-    parser = argparse.ArgumentParser(description="Tell which torch is in use.")
+    parser = argparse.ArgumentParser(description="Print which torch is in use.")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--installed", action="store_true", help="only tell whether there is one")
+    what.add_argument("--installed", action="store_true", help="only check that there is one")
     what.add_argument("--same-as", type=Path, metavar="FILE", help="fail unless it is FILE's")
     chosen = parser.parse_args()
     if chosen.installed:

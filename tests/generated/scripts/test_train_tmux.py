@@ -726,9 +726,7 @@ def test_a_real_training_is_stopped_resumed_and_finished(
 ) -> None:
     package = str(rendered / "src")
     variables = {"PYTHONPATH": package, "NPROC": processes, "OMP_NUM_THREADS": "1"}
-    repository = Repository(
-        tmp_path / "repository", environment | variables, rendered / "scripts"
-    )
+    repository = Repository(tmp_path / "repository", environment | variables, rendered / "scripts")
     settings = ["--epochs", "6", "--model.channels", "4", "--device", "cpu"]
     metrics = repository.file("metrics.jsonl")
 

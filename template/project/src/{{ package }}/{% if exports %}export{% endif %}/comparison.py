@@ -1,79 +1,124 @@
-"""An artefact against the model that it came from, on real test images."""
+"""An artefact against the model that it came from, on real test samples, in a fresh process.
+
+    python -m PACKAGE.export.comparison MODULE FOLDER CHECKPOINT EXAMPLE RESULT
+
+is that process: MODULE is the target's, FOLDER the artefact's, and RESULT is written.
+"""
 
 import dataclasses
+import importlib
+import json
 import math
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
-from ..checkpoint import save_state
-from . import subject as subjects
-from .measurement import MAX_IMAGES, Measurement, Measurements
-from .subject import Subject
 from .target import Limits
+
+if TYPE_CHECKING:
+    from ..interface import Inputs
+    from .subject import Subject
+
+BATCH_SIZES = (1, 3, 7, 64)
+"""An artefact that fits one batch size by chance fails another: one and odd ones are among them."""
+
+WARM_UP, TIMED = 5, 50
+"""Batches before the clock runs, and batches that it times."""
 
 # glibc gives memory back after each large batch and takes it again for the next, in one process and
 # not in another: the same model would look twice as slow as itself.
 KEPT_MEMORY = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 30))
+
+Latency = tuple[float, float]
+"""Of a batch in milliseconds: p50, p95."""
 
 
 class NotLoadedBack(Exception):
     """The artefact was written, and a fresh process could not run it; the text is its output."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class AtBatchSize:
     """What the comparison found for batches of one size."""
 
     difference: float
-    """Greatest absolute difference of an output."""
-    eager: tuple[float, float]
-    """Latency of the model in milliseconds: p50, p95."""
-    exported: tuple[float, float]
-    """Latency of the artefact, likewise."""
+    """Greatest difference of an output, relative to the largest one where that is above 1."""
+    before: dict[str, float]
+    """The task's metrics of the model; empty where they cannot be computed."""
+    after: dict[str, float]
+    """The task's metrics of the artefact."""
+    degradation: float
+    """How much worse the artefact is, in the primary metric."""
+    latency_before: Latency
+    latency_after: Latency
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Comparison:
     """The model and its artefact side by side."""
 
-    images: int
+    samples: int
     """How many were compared at each batch size."""
-    difference: float
-    """Greatest absolute difference of an output, at any batch size."""
-    agreement: float
-    """Share of the images for which both predict the same class, at the worst batch size."""
-    accuracy_before: float
-    """Share of the images that the model has right."""
-    accuracy_after: float
-    """Share that the artefact has right, at the worst batch size."""
+    primary: str
+    """Name of the task's primary metric."""
+    metric_error: str
+    """Why that cannot be computed; empty where it can."""
+    edges: dict[str, dict[int, float]]
+    """The difference at the smallest and largest size of each dimension beside the batch."""
     batch_sizes: dict[int, AtBatchSize]
+
+    @property
+    def proved(self) -> bool:
+        """Whether the artefact was also judged by the task's own metric."""
+        return not self.metric_error
+
+    @property
+    def difference(self) -> float:
+        """Greatest difference of an output, at any size."""
+        found = [one.difference for one in self.batch_sizes.values()]
+        found += [difference for sizes in self.edges.values() for difference in sizes.values()]
+        # torch's max keeps a NaN; Python's would depend on the order.
+        return torch.tensor(found).max().item()
+
+    @property
+    def worst(self) -> AtBatchSize:
+        """The batch size that costs most of the primary metric."""
+        return max(self.batch_sizes.values(), key=lambda one: one.degradation)
 
     def over(self, limits: Limits) -> str:
         """Return what is beyond the limits, as the end of a sentence; nothing where all is well."""
         if not math.isfinite(self.difference):
-            return "it gives numbers that are none, or gives some where the model gives none"
+            return "some of its outputs, or of the model's, are not finite numbers"
         if limits.difference is not None and self.difference > limits.difference:
             return (
                 f"its outputs differ by {self.difference:.1e} from the model's; the limit is "
                 f"{limits.difference:.1e}"
             )
-        lost = 100 * (self.accuracy_before - self.accuracy_after)
-        if limits.accuracy_points is not None and lost > limits.accuracy_points:
+        if limits.metric_loss is None:
+            return ""
+        if self.metric_error:
+            return f"what it loses cannot be measured: {self.metric_error}"
+        worst = self.worst
+        if worst.degradation > limits.metric_loss:
+            before, after = (figures[self.primary] for figures in (worst.before, worst.after))
             return (
-                f"it loses {lost:.2f} points of accuracy on the test images; the limit is "
-                f"{limits.accuracy_points:.2f}"
+                f"{self.primary} goes from {before:.4g} to {after:.4g} on the test samples; it may "
+                f"lose {limits.metric_loss:.4g}"
             )
         return ""
 
 
-def compare(subject: Subject, module: str, folder: Path) -> Comparison:
-    """Run the test images through the model and through the artefact, each in a fresh process.
+def compare(subject: "Subject", module: str, folder: Path) -> Comparison:
+    """Run test samples through the model and the artefact.
 
     Args:
         subject: the model, and its data
@@ -83,25 +128,18 @@ def compare(subject: Subject, module: str, folder: Path) -> Comparison:
     Raises:
         NotLoadedBack: the artefact does not load, or does not run
     """
-    test = subject.splits.test
-    pairs = [test[index] for index in range(min(len(test), MAX_IMAGES))]
-    images, labels = (torch.stack(parts) for parts in zip(*pairs, strict=True))
-    # The model, too: in this process, after an export, it would be slower than it is.
+    from ..checkpoints.state import save_state
+
     with tempfile.TemporaryDirectory() as scratch:
-        # Its own file may have been written anew: training goes on.
-        checkpoint = Path(scratch, subject.path.name)
+        # The run's own checkpoint may have been written anew: training goes on.
+        checkpoint, example, result = (
+            Path(scratch, name) for name in (subject.path.name, "inputs", "result.json")
+        )
         save_state(subject.weights, checkpoint)
-        before = _measure_afresh(images, subjects.__name__, checkpoint)
-    after = _measure_afresh(images, module, folder)
-    return _compared(before, after, labels)
-
-
-def _measure_afresh(images: Tensor, module: str, place: Path) -> Measurements:
-    with tempfile.TemporaryDirectory() as scratch:
-        given, result = Path(scratch, "images.pt"), Path(scratch, "result.pt")
-        torch.save(images, given)
+        torch.save(subject.example(), example)
+        paths = map(str, (folder, checkpoint, example, result))
         process = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.load_back", module, place, given, result],
+            [sys.executable, "-m", f"{__package__}.comparison", module, *paths],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -109,45 +147,134 @@ def _measure_afresh(images: Tensor, module: str, place: Path) -> Measurements:
             env=os.environ | KEPT_MEMORY,
         )
         if process.returncode != 0:
-            said = process.stdout + process.stderr
-            raise NotLoadedBack(said or f"ends with {process.returncode}")
-        loaded = torch.load(result, weights_only=True)
-    return {size: Measurement(**values) for size, values in loaded.items()}
-
-
-def _compared(before: Measurements, after: Measurements, labels: Tensor) -> Comparison:
-    sizes, agreements, accuracies = {}, [], []
-    for size, eager in before.items():
-        exported = after[size]
-        if exported.outputs.shape != eager.outputs.shape:
-            raise NotLoadedBack(
-                f"gives {tuple(exported.outputs.shape)} for {tuple(eager.outputs.shape)}"
-            )
-        sizes[size] = AtBatchSize(
-            difference=(exported.outputs.double() - eager.outputs.double()).abs().max().item(),
-            eager=_percentiles(eager.milliseconds),
-            exported=_percentiles(exported.milliseconds),
-        )
-        predictions = exported.outputs.argmax(dim=1)
-        agreements.append(_share(predictions == eager.outputs.argmax(dim=1)))
-        accuracies.append(_share(predictions == labels))
-    model = next(iter(before.values()))
-    differences = torch.tensor([one.difference for one in sizes.values()])
+            printed = process.stdout + process.stderr
+            raise NotLoadedBack(printed or f"ends with {process.returncode}")
+        found = json.loads(result.read_text(encoding="utf-8"))
     return Comparison(
-        images=len(labels),
-        # torch's max keeps a NaN; Python's would depend on the order.
-        difference=differences.max().item(),
-        agreement=min(agreements),
-        accuracy_before=_share(model.outputs.argmax(dim=1) == labels),
-        accuracy_after=min(accuracies),
-        batch_sizes=sizes,
+        **found
+        | {
+            "edges": {
+                name: {int(size): value for size, value in sizes.items()}
+                for name, sizes in found["edges"].items()
+            },
+            "batch_sizes": {
+                int(size): AtBatchSize(**one) for size, one in found["batch_sizes"].items()
+            },
+        }
     )
 
 
-def _share(hits: Tensor) -> float:
-    return hits.double().mean().item()
+def main(module: str, folder: str, checkpoint: str, example: str, result: str) -> None:
+    """Load, run and write."""
+    predict = importlib.import_module(module).load(Path(folder))
+    # Before the model's own code is imported: whoever gets the artefact has none of it.
+    with torch.inference_mode():
+        predict(torch.load(example, weights_only=True))
+    found = _measured(Path(checkpoint), predict)
+    Path(result).write_text(json.dumps(dataclasses.asdict(found)), encoding="utf-8")
 
 
-def _percentiles(milliseconds: Tensor) -> tuple[float, float]:
-    p50, p95 = milliseconds.quantile(torch.tensor([0.5, 0.95], dtype=torch.float64)).tolist()
+def _measured(checkpoint: Path, predict: "Callable[[Inputs], Any]") -> Comparison:
+    from ..task.objective import PRIMARY, Metrics
+    from .subject import edges, load_subject, resized
+
+    subject = load_subject(checkpoint)
+    model: Callable[[Inputs], Any] = lambda given: subject.model(**given)  # noqa: E731
+    found = Comparison(subject.count, PRIMARY.name, metric_error="", edges={}, batch_sizes={})
+    limits = subject.batch
+    sizes = [one for one in BATCH_SIZES if limits.minimum <= one <= (limits.maximum or one)]
+    with torch.inference_mode():
+        for name, dimension in subject.dimensions.items():
+            if dimension != limits:
+                found.edges[name] = {
+                    size: _compared(model, predict, resized(subject.example(), {name: size}))[2]
+                    for size in sorted(edges(dimension))
+                }
+        for size in sizes or [limits.minimum]:
+            before, after, differences = Metrics(), Metrics(), []
+            for batch in subject.batches(size):
+                outputs, exported, difference = _compared(model, predict, subject.inputs_of(batch))
+                differences.append(difference)
+                try:
+                    before.update(outputs, batch)
+                    after.update(exported, batch)
+                except Exception as error:
+                    found.metric_error = _metric_failed(PRIMARY.name, error)
+            given = resized(subject.example(), {limits.name: size})
+            found.batch_sizes[size] = AtBatchSize(
+                difference=torch.tensor(differences).max().item(),
+                before={},
+                after={},
+                degradation=0.0,
+                latency_before=_latency(model, given),
+                latency_after=_latency(predict, given),
+            )
+            if not found.metric_error:
+                try:
+                    figures = [one.compute() for one in (before, after)]
+                    values = [float(one[PRIMARY.name]) for one in figures]
+                    if not all(map(math.isfinite, values)):
+                        raise ValueError(f"it is {values[0]} before and {values[1]} after")
+                except Exception as error:
+                    found.metric_error = _metric_failed(PRIMARY.name, error)
+                else:
+                    one = found.batch_sizes[size]
+                    one.before, one.after = figures
+                    one.degradation = PRIMARY.degradation(*values)
+    return found
+
+
+def _metric_failed(name: str, error: Exception) -> str:
+    text = str(error).partition("\n")[0]
+    return f"{name} cannot be computed on the test samples ({type(error).__name__}: {text})"
+
+
+def _compared(
+    model: "Callable[[Inputs], Any]",
+    predict: "Callable[[Inputs], Any]",
+    given: "Inputs",
+) -> tuple[Any, Any, float]:
+    """Return the outputs of model and artefact, as trees of one kind, and their difference."""
+    # Each has inputs of its own: a model may write into what it is given.
+    outputs, spec = pytree.tree_flatten(model(_cloned(given)))
+    exported = pytree.tree_leaves(predict(_cloned(given)))
+    shapes = [[(tuple(one.shape), one.dtype) for one in side] for side in (outputs, exported)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"the artefact gives {shapes[1]} for {shapes[0]}")
+    differences = [
+        _difference(one, other) for one, other in zip(outputs, exported, strict=True)
+    ]
+    return (
+        pytree.tree_unflatten(outputs, spec),
+        pytree.tree_unflatten(exported, spec),
+        torch.tensor(differences).max().item(),
+    )
+
+
+def _difference(output: Tensor, exported: Tensor) -> float:
+    if output.numel() == 0:
+        return 0.0
+    first, other = output.double(), exported.double()
+    # Infinities mask logits; where both sides have the same one, their difference would be NaN.
+    difference = torch.where(first == other, 0.0, (first - other).abs())
+    largest = first[first.isfinite()].abs().max().item() if first.isfinite().any() else 0.0
+    return difference.max().item() / max(1.0, largest)
+
+
+def _cloned(given: "Inputs") -> "Inputs":
+    return {name: tensor.clone() for name, tensor in given.items()}
+
+
+def _latency(predict: "Callable[[Inputs], Any]", given: "Inputs") -> Latency:
+    times = []
+    for number in range(-WARM_UP, TIMED):
+        start = time.perf_counter()
+        predict(given)
+        if number >= 0:
+            times.append(1000 * (time.perf_counter() - start))
+    p50, p95 = torch.tensor(times).quantile(torch.tensor([0.5, 0.95])).tolist()
     return p50, p95
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,15 +1,30 @@
-"""What each target of an export has in common: its options, and what it says of its files."""
+"""What all targets of an export have in common; free of torch, so that ``--help`` answers at once."""
 
 import abc
+import contextlib
 import dataclasses
+import importlib.util
+import io
+import logging
 import math
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ..errors import InputError
-from .subject import Subject
+from ..command import InputError
+
+if TYPE_CHECKING:
+    from .subject import Subject
+
+METADATA = "metadata.json"
+"""Name of the metadata where they are a file of their own, inside an artefact or in its folder."""
+REPORT = "export.json"
+"""Name of the report in the folder of an export."""
+
+LOGGERS = ("torch", "torchao", "onnxscript", "onnx_ir", "root")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,9 +32,9 @@ class Limits:
     """How far an artefact may be from the model; None: as far as it likes."""
 
     difference: float | None = None
-    """Greatest absolute difference of an output."""
-    accuracy_points: float | None = None
-    """Percentage points of accuracy that it may lose."""
+    """Greatest difference of an output, relative to the largest one where that is above 1."""
+    metric_loss: float | None = None
+    """How much of the task's primary metric it may lose, in the metric's own unit."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,28 +45,29 @@ class Written:
     """Names of the files that make the artefact; their size is the artefact's."""
     limits: Limits
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """What else there is to know, for ``export.json`` and the foot of the table."""
+    """What else there is to know, for the report."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target(abc.ABC):
     """A form in which a model leaves the project; its fields are the command's options.
 
-    Its file also has a function ``load(folder)``, which a fresh process calls: it returns a
-    function from a batch of inputs to the outputs, both on the CPU.
+    Its module also has a function ``load(folder)``, which a fresh process calls: it returns a
+    function from inputs, tensors by name, to the outputs: the tree that the model returns, or its
+    leaves as a list. All of them are on the CPU.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The weights of a run, such as runs/digits/best.pt."""
+    """The weights of a run: its best.pt."""
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder to make, which comes whole or not at all."""
 
     def check(self) -> None:
-        """Refuse, before anything is computed, what cannot go well."""
-        for option in ("tolerance", "max_accuracy_loss"):
-            limit = getattr(self, option, 0.0)
-            if not 0 <= limit < math.inf:
+        """Refuse wrong options before anything is computed."""
+        for option in ("tolerance", "max_metric_loss"):
+            limit = getattr(self, option, None)
+            if limit is not None and not 0 <= limit < math.inf:
                 name = option.replace("_", "-")
                 raise InputError(f"--{name} must be a number from 0 on; it is {limit}.")
         if self.out.name in ("", ".."):
@@ -62,7 +78,7 @@ class Target(abc.ABC):
             raise InputError(f"{self.out} is there already: give another --out, or remove it.")
 
     @abc.abstractmethod
-    def write(self, subject: Subject, folder: Path, metadata: dict[str, Any]) -> Written:
+    def write(self, subject: "Subject", folder: Path, metadata: dict[str, Any]) -> Written:
         """Write the artefact into an empty folder, with the metadata in it."""
 
     def deliver(self, folder: Path) -> None:
@@ -74,3 +90,31 @@ class Target(abc.ABC):
                 raise
             # It came into being meanwhile.
             raise InputError(f"{self.out} is there already: give another --out.") from error
+
+
+def require_packages(*modules: str, extra: str) -> None:
+    """Refuse to start without a package, and say how to get it."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise InputError(f"{module} is not installed: run pip install -e '.[{extra}]'.")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what exporters warn of, log and print about their own code from the terminal.
+
+    What matters shows in the comparison that follows; errors are raised as ever.
+    """
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        # They log with a traceback what they then work around.
+        logger.setLevel(logging.CRITICAL)
+    try:
+        # torch.export prints a program as far as it came, before it raises.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -113,7 +113,7 @@ def _encoded(number: int, outputs: Any) -> object:
 
 
 def _of_equal_shapes(samples: Sequence[Inputs]) -> list[list[int]]:
-    """Return which samples can be one batch, without padding any: sequences of equal length, say."""
+    """Return which samples can be one batch without padding, as sequences of one length can."""
     groups: dict[object, list[int]] = {}
     for number, sample in enumerate(samples):
         form = tuple((name, one.shape, one.dtype) for name, one in sorted(sample.items()))

@@ -236,3 +236,5 @@ def _refuse_busy(connection: socket.socket) -> None:
     connection.setblocking(False)
     with contextlib.suppress(OSError):
         connection.send(f"{head}\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode())
+        # What has come and is not read would make closing a reset, which can lose the answer.
+        connection.recv(MAX_BYTES)
