@@ -281,7 +281,7 @@ def the_requirements_are_those_of_the_task(rendered: Rendered) -> None:
     extras = tomllib.loads(rendered.text("pyproject.toml"))["project"]["optional-dependencies"]
 
     required = " ".join(extras.get("train", []))
-    assert ("scikit-learn" in required) is (rendered.answers["task"] != "blank")
+    assert ("scikit-learn" in required) is (rendered.answers["task"] in ("digits", "tabular"))
     assert ("tensorboard" in required) is not rendered.is_minimal
     for tracker in ("mlflow", "wandb"):
         assert (tracker in extras) is (tracker in rendered.answers.get("trackers", []))
