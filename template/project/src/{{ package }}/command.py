@@ -72,12 +72,11 @@ def run_command(main: Callable[[], None]) -> int:
     """
     try:
         status = _status_of(main)
-        sys.stdout.flush()
+        return _status_of(_flush) or status
     except BrokenPipeError:
         # Whoever read the output, `head` for example, has seen enough.
         discard(STANDARD_OUTPUT)
         return 0
-    return status
 
 
 def report_error(text: str) -> None:
@@ -146,6 +145,15 @@ def _status_of(main: Callable[[], None]) -> int:
             return status
         raise
     return 0
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try it again at its end, and complain.
+        discard(STANDARD_OUTPUT)
+        raise
 
 
 def discard(descriptor: int) -> None:

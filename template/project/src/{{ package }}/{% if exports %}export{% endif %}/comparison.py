@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 BATCH_SIZES = (1, 3, 7, 64)
 """An artefact that fits one batch size by chance fails another: one and odd ones are among them."""
 
-WARM_UP, TIMED = 5, 50
-"""Batches before the clock runs, and batches that it times."""
+WARM_UP, TIMED, SECONDS = 5, 50, 1.0
+"""Batches before the clock runs, batches that it times at most, and for how long."""
 
 # glibc gives memory back after each large batch and takes it again for the next, in one process and
 # not in another: the same model would look twice as slow as itself.
@@ -266,12 +266,13 @@ def _cloned(given: "Inputs") -> "Inputs":
 
 
 def _latency(predict: "Callable[[Inputs], Any]", given: "Inputs") -> Latency:
-    times = []
-    for number in range(-WARM_UP, TIMED):
+    times: list[float] = []
+    end = time.perf_counter() + SECONDS
+    while len(times) <= WARM_UP or (len(times) < WARM_UP + TIMED and time.perf_counter() < end):
         start = time.perf_counter()
         predict(given)
-        if number >= 0:
-            times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.perf_counter() - start))
+    times = times[WARM_UP:]
     p50, p95 = torch.tensor(times).quantile(torch.tensor([0.5, 0.95])).tolist()
     return p50, p95
 
