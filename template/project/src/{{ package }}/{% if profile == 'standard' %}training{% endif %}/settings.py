@@ -121,16 +121,10 @@ def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         if not isinstance(new_table, dict) or new_name in new_table:
             raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
         new_table[new_name] = old_table.pop(name)
-<<<<<<< HEAD
-    if renamed.get("strategy") == "ddp" and not hasattr(TrainConfig, "strategy"):
-        # Without the answer `fsdp`, there is no other one to choose.
-        del renamed["strategy"]
-=======
     for name, value in LEFT_OUT.items():
         # Recorded where the part was chosen, as it was in every repository before 0.4.
         if name not in known and renamed.get(name) == value:
             del renamed[name]
->>>>>>> wt-scripts
     return renamed
 
 
