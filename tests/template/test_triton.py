@@ -274,9 +274,9 @@ def test_wrong_inputs_are_refused_and_the_server_goes_on(server: Triton) -> None
     path, (tokens, mask) = f"{PATH}/infer", BODY["inputs"]
     many = [one | {"shape": [65, 3], "data": one["data"] * 65} for one in (tokens, mask)]
     for wrong, complaint in (
-        ([tokens | {"shape": [3]}, mask], "unexpected shape for input 'tokens'"),
-        ([tokens | {"datatype": "FP32", "data": [0.5] * 3}, mask], "data-type"),
-        ([tokens], "expected 2 inputs but got 1"),
+        ([tokens | {"shape": [3]}, mask], "'tokens'"),
+        ([tokens | {"datatype": "FP32", "data": [0.5] * 3}, mask], "'tokens'"),
+        ([tokens], "2 inputs"),
         (many, "batch-size must be <= 64"),
     ):
         status, answer = ask(server.port, "POST", path, {"inputs": wrong}, HEADER)
