@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOURTH = Path(__file__).resolve().parent / "fourth"
 # By package: the task that it is rendered with. The fourth's is then replaced by our own.
 TASKS = {"digits": "digits", "tabular": "tabular", "sequence": "sequence", "fourth": "digits"}
-ANSWERS = ("-d", "fsdp=true")
+EXPORTS = "[onnx, torch-export, quantize, prune, aoti, torchscript, executorch, torchserve, triton]"
+ANSWERS = ("-d", "fsdp=true", "-d", "server=true", "-d", f"exports={EXPORTS}")
 IDENTITY = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 
 

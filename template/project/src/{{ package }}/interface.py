@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, Self
 
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 
 Batch = Any
 """A tree (dictionaries, lists, tuples) of tensors whose first dimension counts the samples."""
@@ -31,13 +31,23 @@ class Dimension:
 BATCH = Dimension("batch")
 
 
+class Samples(Protocol):
+    """Samples with a length and an index: a list, or any dataset but those that only iterate."""
+
+    def __len__(self) -> int:
+        """Return how many samples there are."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Return a sample: a tree of tensors or numbers."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """The samples of training, validation and test, as datasets with a length and an index."""
+    """The samples of training, validation and test; no sample is in two of them."""
 
-    train: Dataset[Any]
-    validation: Dataset[Any]
-    test: Dataset[Any]
+    train: Samples
+    validation: Samples
+    test: Samples
     collate: Callable[[list[Any]], Batch] = default_collate
     """Makes one batch of a list of samples."""
     augmented: bool = False

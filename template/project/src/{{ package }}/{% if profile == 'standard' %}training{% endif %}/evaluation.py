@@ -1,14 +1,12 @@
 """How good a model is on a set of samples."""
 
 import dataclasses
-from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
 from ..distributed.processes import SINGLE, Processes
-from ..interface import Batch, map_tensors
+from ..interface import Batch, Samples, map_tensors
 from ..task import objective
 from .sampling import Collate, evaluation_batches
 
@@ -41,7 +39,7 @@ class Evaluation:
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    dataset: Dataset[Any],
+    dataset: Samples,
     collate: Collate,
     device: torch.device,
     processes: Processes = SINGLE,

@@ -3,14 +3,14 @@
 import math
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from ..command import InputError
 from ..distributed.processes import Processes
-from ..interface import Batch, Splits
+from ..interface import Batch, Samples, Splits
 from .config import TrainConfig
 from .random_state import derived_seed, seeded
 
@@ -121,7 +121,7 @@ def training_loader(
 
 
 def evaluation_batches(
-    dataset: Dataset[Any],
+    dataset: Samples,
     collate: Collate,
     processes: Processes,
     *,
@@ -142,13 +142,13 @@ def evaluation_batches(
         limit: batches of each process; 0: all
         workers: processes that read samples
     """
-    count: int = len(dataset)  # type: ignore[arg-type]
+    count = len(dataset)
     longest = math.ceil(count / processes.world_size)
     batches = math.ceil(longest / batch_size)
     batches = min(batches, limit or batches)
     indices = range(processes.rank, count, processes.world_size)[: batches * batch_size]
     # With fewer samples than processes, a process may have none of its own.
-    shard = Subset(dataset, indices or [0])
+    shard: Dataset[Any] = Subset(cast(Dataset[Any], dataset), indices or [0])
     loader = DataLoader(
         shard,
         batch_size=batch_size,

@@ -4,18 +4,18 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor
-from torch.utils.data import Subset
+from torch.utils.data import Dataset, Subset
 
 from ..checkpoints.state import Checkpoint, same_model_expected
 from ..command import InputError
 from ..distributed.processes import SINGLE, Processes, launch_name
 from ..distributed.wrap import ParallelModel
-from ..interface import Batch, Splits
+from ..interface import Batch, Samples, Splits
 from ..task.data import splits
 from ..task.model import build_model
 from ..task.objective import loss as task_loss
@@ -48,7 +48,7 @@ class Trainer:
         self.device = processes.run_on_all(lambda: choose_device(config.device, processes))
         self.splits = _limited(splits(config.data), config)
         self.sampler = ShardedBatches(
-            len(self.splits.train),  # type: ignore[arg-type]
+            len(self.splits.train),
             config,
             rank=processes.rank,
             world_size=processes.world_size,
@@ -225,7 +225,7 @@ class Trainer:
         count = sum(part[1] for part in parts)
         return float(sum(part[0] for part in parts) / count) if count else float("nan")
 
-    def _evaluate(self, dataset: Any) -> Evaluation:
+    def _evaluate(self, dataset: Samples) -> Evaluation:
         return evaluate(
             self.model,
             dataset,
@@ -257,11 +257,11 @@ def _limited(whole: Splits, config: TrainConfig) -> Splits:
     if not config.overfit_batches:
         return whole
     count = config.overfit_batches * config.batch_size
-    available: int = len(whole.train)  # type: ignore[arg-type]
+    available = len(whole.train)
     if count > available:
         raise InputError(
             f"overfit_batches must be at most {available // config.batch_size}, the batches that "
             f"there are; it is {config.overfit_batches}."
         )
-    first = Subset(whole.train, range(count))
+    first: Any = Subset(cast(Dataset[Any], whole.train), range(count))
     return Splits(first, first, first, whole.collate, whole.augmented)

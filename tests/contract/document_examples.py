@@ -12,15 +12,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+import module_contract
 import pytest
 import torch
+from document import DOCUMENT_FILE, Document, Example
+from module_contract import ModuleContract
+from module_contract.tree import shapes
 from torch import nn
-
-from tests.contract_document import DOCUMENT_FILE, Document, Example
-from tests.module_contract import ModuleContract
-from tests.module_contract.structure import shapes
 
 PREAMBLE = "Reading the examples"  # the section whose block stands before every other one
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
@@ -31,13 +31,23 @@ _EXPECTATION = re.compile(r"  # (?P<verb>raises|warns) (?P<kind>an error|\w+)(?:
 def namespace(example: Example, document: Document) -> Iterator[ModuleType]:
     """Give a new module that holds the common imports, importable while the context lasts."""
     module = ModuleType(f"contract_example_{example.line}")
-    sys.modules[module.__name__] = module  # pickle looks a class up under its module's name
+    importable = {
+        module.__name__: module,  # pickle looks a class up under its module's name
+        "tests": ModuleType("tests"),  # the repository's, of which the examples import the suite
+        "tests.module_contract": module_contract,
+    }
+    before = {name: sys.modules.get(name) for name in importable}
+    sys.modules.update(importable)
     try:
         [preamble] = (block for block in document.examples if block.heading == PREAMBLE)
         _execute(preamble.parse(), module)
         yield module
     finally:
-        del sys.modules[module.__name__]
+        for name, known in before.items():
+            if known is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = known
 
 
 def run(example: Example, module: ModuleType) -> None:
@@ -52,7 +62,7 @@ def run(example: Example, module: ModuleType) -> None:
 class ExampleContract(ModuleContract):
     """The contract of an example's `layer`; it takes what the right example takes and returns."""
 
-    opt_out = {"representation": "the examples leave out extra_repr to stay short"}
+    opt_out: ClassVar = {"representation": "the examples leave out extra_repr to stay short"}
 
     def __init__(
         self,

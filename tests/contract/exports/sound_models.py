@@ -142,3 +142,17 @@ class Tied(Plain):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.linear(self.again(self.hidden(images.flatten(1))))
+
+
+class Several(nn.Module):
+    """A tree of outputs, one of which is an input."""
+
+    def forward(self, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        return {"both": (images.flatten(1), images)}
+
+
+class ByName(nn.Module):
+    """Takes its input by name only."""
+
+    def forward(self, *, images: Tensor) -> Tensor:
+        return images.flatten(1)

@@ -1,11 +1,12 @@
-"""Reads `docs/module-contract.md`: its table of rules, its headings, links and examples."""
+"""Reads `docs/module-contract.md` of the template: table of rules, headings, links, examples."""
 
 import ast
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-DOCUMENT_FILE = Path(__file__).parents[1] / "docs" / "module-contract.md"
+PROJECT = Path(__file__).parents[2] / "template" / "project"
+DOCUMENT_FILE = PROJECT / "docs" / "module-contract.md"
 
 _HEADING = re.compile(r"#{1,6} (?P<title>.+)")
 _RULE = re.compile(r"(?P<code>NN\d{3}) (?P<name>[a-z-]+)")

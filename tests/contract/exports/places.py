@@ -1,8 +1,7 @@
-"""Where the broken models of the tests are broken."""
+"""Where the broken models are broken."""
 
 import inspect
 import re
-from pathlib import Path
 
 from torch import nn
 
@@ -17,5 +16,5 @@ def marked(kind: type[nn.Module]) -> tuple[str, str]:
     for number, line in enumerate(lines, start):
         if found := re.search(r"# (NN\d+|no rule)$", line.rstrip()):
             code = found[1] if found[1].startswith("NN") else ""
-            return code, f"{Path(inspect.getfile(kind)).name}:{number}: "
+            return code, f"broken_models.py:{number}: "
     return marked(type(kind().get_submodule("classifier")))

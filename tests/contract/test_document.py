@@ -1,16 +1,13 @@
 """The document of the module contract tells the truth: its examples run, its table is complete."""
 
-from pathlib import Path
-
 import pytest
 import torch
-
-from tests.contract_document import DOCUMENT_FILE, Example, anchor, read_document
-from tests.contract_examples import ExampleContract, namespace, run
-from tests.module_contract import RULES, run_checks
+from document import DOCUMENT_FILE, PROJECT, Example, anchor, read_document
+from document_examples import ExampleContract, namespace, run
+from module_contract import RULES, run_checks
 
 DOCUMENT = read_document()
-ASSISTANTS_PAGE = Path(__file__).parents[1] / "AGENTS.md"
+ASSISTANTS_PAGE = PROJECT / "AGENTS.md.jinja"
 
 
 @pytest.fixture(autouse=True)
