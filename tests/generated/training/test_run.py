@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from .running import PACKAGES, Result, last, load, small, steps, train
 from .test_resume import stop_in_step
+from .test_step import config_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,26 +168,36 @@ def test_a_few_batches_for_a_quick_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_few_batches_can_be_learned_by_heart(package: str, tmp_path: Path) -> None:
-    settings = {
-        "digits": ["--batch-size=16", "--model.dropout=0"],
-        "tabular": ["--batch-size=8", "--model.dropout=0"],
-        "sequence": ["--batch-size=2"],
-        "fourth": ["--batch-size=4", "--workers=0", "--data.noise.scale=0"],
+def test_a_few_batches_can_be_learned_by_heart(package: str) -> None:
+    trainers = importlib.import_module(f"{package}.training.trainer")
+    model: dict[str, Any] = {
+        "digits": {"dropout": 0.0},
+        "tabular": {"dropout": 0.0},
+        "sequence": {"features": 32, "num_heads": 2, "depth": 1},
+        "fourth": {"widths": [32], "dropouts": [0.0]},
     }[package]
-    if package == "fourth":
-        settings += ["--model.widths", "32", "--model.dropouts", "0"]
-    common = ["--overfit-batches=1", "--optimizer.weight-decay=0", "--epochs=250", "--device=cpu"]
-    folder = tmp_path / "run"
+    values = {"data": {"noise": {"scale": 0.0}}} if package == "fourth" else {}
+    optimizer = {"learning_rate": 0.01, "weight_decay": 0.0}
+    config = config_of(
+        package,
+        epochs=250,
+        batch_size=4,
+        overfit_batches=1,
+        optimizer=optimizer,
+        model=model,
+        **values,
+    )
 
-    rate = "--optimizer.learning-rate=0.01"
-    assert train(package, *settings, *common, rate, "--output-dir", folder) == 0
+    trainer = trainers.Trainer(config)
+    losses = []
+    for _ in range(config.epochs):
+        list(trainer.steps())
+        losses.append(trainer.finish_epoch()[0])
 
-    records = epochs_of(folder)
-    assert records[-1]["step"] == 250
-    assert records[-1]["train_loss"] < 0.02
-    # What it is validated on are the same samples.
-    assert records[-1]["validation_loss"] < 0.02
+    assert trainer.step == 250
+    assert losses[-1] < 0.02 < losses[0]
+    # What it is validated and tested on are the same samples.
+    assert trainer.validate().loss == trainer.test().loss < 0.02
 
 
 def test_the_seed_decides_the_weights(whole: Whole) -> None:

@@ -41,7 +41,8 @@ ARGUMENTS = [
     *("--model.dropouts", "0", "0.5", "1e-3"),
     "--model.activation=tanh",
     "--model.embedding=2",
-    *("--model.heads", "sales", "0.5", "sold_out", "-1"),
+    "--model.heads.sales=0.5",
+    "--model.heads.sold-out=-1",
     *("--optimizer.options", "eps", "1e-6", "amsgrad", "True"),
 ]
 TOML = """
@@ -261,8 +262,8 @@ def changed(
         ),
         (
             "embedding: int | None = 4",
-            "embedding: int",
-            "missing 1 required positional argument: 'embedding'",
+            "embedding: int = dataclasses.field(kw_only=True)",
+            "missing 1 required keyword-only argument: 'embedding'",
         ),
         (
             'DEFAULTS = {"epochs": 4',
