@@ -10,11 +10,13 @@ def test_the_suite_names_the_rule_and_no_other(breach: Breach) -> None:
     findings = run_checks(breach.contract)
     text = "\n".join(map(str, findings)) or "nothing found"
     assert {finding.code for finding in findings} == {breach.code}, text
-    assert any(breach.path in finding.path for finding in findings), text
+    assert any(breach.path in f"{finding.place}: {finding.attribute}" for finding in findings), text
     for finding in findings:
         rule = RULES[breach.code]
-        assert str(finding).startswith(f"{rule.code} {rule.name}: {finding.path}: ")
-        assert str(finding).endswith(rule.mend)
+        where = ": ".join(part for part in (finding.place, finding.attribute) if part)
+        assert str(finding).startswith(f"{rule.code} {rule.name}: {where}: ")
+        assert str(finding).endswith(finding.fix)
+        assert finding.fix == rule.fix
 
 
 def test_every_rule_has_a_breach() -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import logging
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,9 @@ import torch
 from faults import FAULTS
 from good import GOOD
 from module_contract import ContractViolation
-from module_contract.case import Case, Contract
-from module_contract.checks import outcome_of
-from module_contract.exporters import ONNX_PACKAGES
+from module_contract.core import Case, Contract, outcome_of
+from module_contract.exporters import ONNX_PACKAGES, fixed_sizes
 from module_contract.findings import NotApplicable
-from module_contract.watches import fixed_sizes_watched
 from stated import WithLinear, stated
 from torch import Tensor
 from torch.fx.experimental import symbolic_shapes
@@ -104,24 +103,20 @@ def test_the_line_is_named(name: str, check: str, code: str) -> None:
     outcome = outcome_of(Case(contract), check)
     assert isinstance(outcome, ContractViolation)
     [finding] = outcome.findings
-    assert finding.path == f"exporters.py:{number}"
+    assert Path(finding.place).name == f"exporters.py:{number}"
     # One screen line or two, not the exporter's pages.
     assert len(str(finding)) < 300
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [(symbolic_shapes, "ShapeEnv"), (symbolic_shapes.ShapeEnv, "evaluate_expr")],
-)
-def test_where_torch_has_renamed_what_is_watched_nothing_fails(
-    owner: object,
+@pytest.mark.parametrize("name", ["StatelessSymbolicContext", "DimDynamic", "ShapeEnv"])
+def test_where_torch_has_renamed_its_internals_no_line_is_named(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr(owner, name)
-    with fixed_sizes_watched() as places:
-        pass
-    assert places == []
+    case = Case(fault("UnrollsTheBatch"))
+    assert list(fixed_sizes("export", case))
+    monkeypatch.delattr(symbolic_shapes, name)
+    assert list(fixed_sizes("export", case)) == []
 
 
 @pytest.mark.parametrize("name", ["Choice", "AttendsInThreeDimensions"])

@@ -3,7 +3,7 @@
 import pytest
 from faults import FAULTS, Fault
 from module_contract import run_checks
-from module_contract.checks import CHECKS
+from module_contract.core import CHECKS
 
 # Checks that find rules of the table, which the breaches prove, and the one that needs a device.
 ELSEWHERE = {

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from good import GOOD
-from module_contract.case import Case, Contract
-from module_contract.checks import outcome_of
+from module_contract.core import Case, Contract, outcome_of
 from module_contract.findings import NotApplicable
 from stated import WithLinear, stated
 from torch import distributed, nn
@@ -22,13 +21,13 @@ PROGRAM = textwrap.dedent("""
     import sys
 
     from good import GOOD
-    from module_contract import workers
-    from module_contract.case import Case
-    from module_contract.checks import outcome_of
+    from module_contract.isolation import started
+    from module_contract.core import Case
+    from module_contract.core import outcome_of
 
     if __name__ == "__main__":
         outcome = outcome_of(Case(GOOD["CountsTogether"]), "two_processes")
-        print(outcome, *[process.pid for process in workers.started().processes], flush=True)
+        print(outcome, *[process.pid for process in started().processes], flush=True)
         sys.stdin.read()
 """)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from module_contract.checks import CHECKS
+from module_contract.core import CHECKS
 
 SUITE_FOLDER = Path(__file__).parents[2] / "template" / "project" / "tests"
 
@@ -139,10 +139,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(result.stdout, {(kind, test): outcome for kind, test, outcome in lines})
 
 
-def test_a_failure_names_rule_place_and_mend(run: Run) -> None:
+def test_a_failure_names_rule_place_and_fix(run: Run) -> None:
     assert run.of("TestBreach", "FAILED") == {"registry"}
+    number = TESTS.splitlines().index("        self.blocks = [nn.Linear(4, 4)]") + 1
     line = (
-        "NN103 module-in-container: blocks[0]: Linear outside the registry: "
+        f"NN103 module-in-container: tests/test_modules.py:{number}: "
+        "blocks[0]: Linear outside the registry: "
         "it is not moved, trained or saved. Keep modules in `nn.ModuleList` or `nn.ModuleDict`."
     )
     assert re.search(rf"(?m)^E +\S*ContractViolation: {re.escape(line)}$", run.text)

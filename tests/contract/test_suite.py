@@ -11,8 +11,7 @@ from breaches.containers import InList
 from breaches.forward import DropoutAlways
 from good import GOOD
 from module_contract import ContractViolation, ModuleContract, run_checks
-from module_contract.case import Case
-from module_contract.checks import CHECKS, outcome_of
+from module_contract.core import CHECKS, Case, outcome_of
 from stated import stated
 from torch import distributed, nn
 

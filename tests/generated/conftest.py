@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOURTH = Path(__file__).resolve().parent / "fourth"
 # By package: the task that it is rendered with. The fourth's is then replaced by our own.
 TASKS = {"digits": "digits", "tabular": "tabular", "sequence": "sequence", "fourth": "digits"}
-ANSWERS = ("-d", "fsdp=true")
+EXPORTS = "[onnx, torch-export, quantize, prune, aoti, torchscript, executorch, torchserve, triton]"
+PARTS = ("fsdp=true", "profiler=true", "slurm=true", f"exports={EXPORTS}")
+ANSWERS = [text for part in PARTS for text in ("-d", part)]
 IDENTITY = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 
 

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import torch
-from tests.module_contract.case import Case
+from tests.module_contract.core import Case
 from tests.module_contract.exporters import program_of
-from tests.module_contract.structure import difference
+from tests.module_contract.tree import difference
 from torch._inductor import aoti_compile_and_package, aoti_load_package
 
 # The example has three samples: these are the sizes that only a free batch serves, and the last

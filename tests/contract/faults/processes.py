@@ -50,7 +50,7 @@ class LeavesOutAnEmptyShare(Tracks):
         self.mean.copy_(total[:4] / total[4].clamp(min=1))
 
 
-@fails("two_processes", says="whole batch where one has an empty share: output[0]")
+@fails("two_processes", says="whole batch where one has an empty shard: output[0]")
 class WeighsAnEmptyShare(Tracks):
     def track(self, x: Tensor) -> None:
         total = torch.cat((x.sum(0), torch.full_like(self.mean[:1], max(len(x), 1))))

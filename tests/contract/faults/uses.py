@@ -61,6 +61,17 @@ class BareAssertion(WithLinear):
         return self.linear(x)
 
 
+@fails("repetition", says="steps: forward changes state in eval mode, so a second call differs")
+class CountsItsCalls(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        return self.linear(x) + self.steps
+
+
 @fails("functional", says="does not follow the weights that it is given")
 class ReadsThroughAlias(WithLinear):
     def __init__(self) -> None:

@@ -1,17 +1,27 @@
-"""The check of construction, and which rule stands behind a constructor that fails."""
+"""Checks of a module as it is built: constructor, registry, representation, docstring."""
 
+import doctest
+import inspect
+import re
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from .case import Case
-from .checks import Findings, check, unexpected
-from .findings import Finding, finding
-from .walk import submodules
-from .watches import DeviceWatch
+from .core import BUILT, Case, Findings, Instance, check, unexpected
+from .findings import Finding, NotApplicable, finding
+from .state import unpicklable
+from .tree import held_outside_registry, join, state_of, submodules
+from .watches import DeviceWatch, is_torch, place
+
+_PLAIN = (bool, int, float, str)
+_FACTORY = ("device", "dtype")
 
 
 @check(after=(), calls_forward=False)
@@ -21,21 +31,42 @@ def construction(case: Case) -> Findings:
         try:
             module = case.raw_build()
         except Exception as error:
-            yield failure_to_construct(case, error, watch)
+            if isinstance(case.contract, Instance):
+                yield from uncopyable(case.contract.module, error)
+            else:
+                yield failure_to_construct(case, error, watch)
             return
     if not isinstance(module, nn.Module):
         yield finding("construction", "build()", "returns no `nn.Module`")
         return
-    for path, part in submodules(module):
-        if "_parameters" not in vars(part):
-            name = type(part).__name__
-            yield finding(
-                "construction",
-                path or name,
-                f"`{name}.__init__` never reaches `nn.Module.__init__`",
-                "NN101",
-            )
-    yield from watch.literals("construction")
+    found = [
+        finding(
+            "construction",
+            path or type(part).__name__,
+            f"`{type(part).__name__}.__init__` never reaches `nn.Module.__init__`",
+            "NN101",
+        )
+        for path, part in submodules(module)
+        if "_parameters" not in vars(part)
+    ]
+    yield from found or list(watch.literals("construction")) or elsewhere(module)
+
+
+def elsewhere(module: nn.Module) -> Findings:
+    """What is not on the CPU although nobody asked for another device."""
+    for path, tensor in state_of(module):
+        if tensor.device.type != torch.get_default_device().type:
+            problem = f"is on {tensor.device}, although no device was asked for"
+            fix = "Take the device as an argument: `device=device`."
+            yield finding("construction", path, problem, "NN301", fix)
+
+
+def uncopyable(module: nn.Module, error: Exception) -> Findings:
+    """Why an instance cannot be copied: what no registry lists, or what nothing copies."""
+    found = list(all_unregistered("construction", module))
+    yield from found
+    for path, problem in [] if found else unpicklable(module) or [(type(module).__name__, "")]:
+        yield finding("construction", path, problem or f"cannot be copied: {error}", "NN501")
 
 
 def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
@@ -122,3 +153,173 @@ def early_registration_tolerated() -> Iterator[History]:
         add_module=watched_module,
     ):
         yield history
+
+
+@check(after=("construction",), calls_forward=False)
+def registry(case: Case) -> Findings:
+    """Every module, parameter and tensor on an attribute is registered."""
+    yield from all_unregistered("registry", case.build())
+
+
+def all_unregistered(check_name: str, module: nn.Module) -> Findings:
+    """Everything outside the registry; what is wrong with a whole container in one line."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for path, value in held_outside_registry(module):
+        found = unregistered(check_name, path, value)
+        item = re.fullmatch(r"(.+)\[[^\[]+\]", path)
+        folds = item and found.code in ("NN103", "NN104")
+        alike.setdefault((item[1] if item and folds else path, found.problem), []).append(found)
+    for first, *others in alike.values():
+        path = f"{first.attribute} … {others[-1].attribute}" if others else first.attribute
+        yield replace(first, attribute=path)
+
+
+def unregistered(check_name: str, path: str, value: nn.Module | Tensor) -> Finding:
+    """The rule that something outside the registry breaks."""
+    if isinstance(value, nn.Module):
+        kind = type(value).__name__
+        problem = f"{kind} outside the registry: it is not moved, trained or saved"
+        return finding(check_name, path, problem, "NN103")
+    shape = tuple(value.shape)
+    if isinstance(value, nn.Parameter):
+        problem = f"parameter of shape {shape} outside the registry: no optimizer sees it"
+        return finding(check_name, path, problem, "NN104")
+    if value.grad_fn is not None:
+        problem = f"computed from a parameter ({value.grad_fn.name()}), so it is a plain tensor"
+        return finding(check_name, path, problem, "NN107")
+    problem = f"plain tensor of shape {shape}: it is neither moved nor saved"
+    return finding(check_name, path, problem, "NN201")
+
+
+@check(after=("construction",), calls_forward=False)
+def repeated_modules(case: Case) -> Findings:
+    """No container holds one module with parameters in several places."""
+    for path, container in submodules(case.build()):
+        if not isinstance(container, nn.ModuleList | nn.ModuleDict | nn.Sequential):
+            continue
+        first: dict[int, str] = {}
+        for name, child in container._modules.items():
+            if child is None or next(child.parameters(), None) is None:
+                continue
+            if id(child) in first:
+                other = join(path, first[id(child)])
+                problem = f"the same {type(child).__name__} as {other}: they share their weights"
+                yield finding("repeated_modules", join(path, name), problem, "NN109")
+            first.setdefault(id(child), name)
+
+
+@check(after=BUILT, calls_forward=False)
+def parameters(case: Case) -> Findings:
+    """The module has the stated parameters: their number, or their names and shapes."""
+    count, expected = case.contract.parameter_count, case.contract.parameter_shapes
+    if count is None and expected is None:
+        raise NotApplicable("neither `parameter_count` nor `parameter_shapes` is stated")
+    module = case.build()
+    if expected is not None:
+        actual = {name: tuple(value.shape) for name, value in module.named_parameters()}
+        for name in sorted({*actual, *expected}):
+            if actual.get(name) != expected.get(name):
+                problem = f"has shape {actual.get(name)}, stated is {expected.get(name)}"
+                yield finding("parameters", name, problem)
+    if count is not None:
+        sizes = [(value.numel(), value.requires_grad) for value in module.parameters()]
+        total = sum(size for size, _ in sizes)
+        trainable = sum(size for size, learns in sizes if learns)
+        for kind, number in {"in all": total, "trainable": trainable}.items():
+            if number != count:
+                problem = f"the module has {number} elements {kind}, stated are {count}"
+                yield finding("parameters", "parameter_count", problem)
+
+
+@check(after=BUILT, calls_forward=False)
+def representation(case: Case) -> Findings:
+    """`repr` is one line a child and shows the constructor's arguments."""
+    kind = type(case.raw_build())
+    with recorded_arguments(kind) as arguments:
+        module = case.raw_build()
+    try:
+        text = repr(module)
+    except RuntimeError as error:
+        raise NotApplicable(f"repr needs a forward first: {error}") from None
+    lines, allowed = len(text.splitlines()), expected_lines(module)
+    if lines > allowed:
+        problem = f"has {lines} lines where the children need {allowed}"
+        fix = "Return one line from `extra_repr()`."
+        yield finding("representation", "repr", problem, fix=fix)
+    for name, value in arguments.items():
+        # A child may show the value under a name of its own, so any mention counts.
+        shown = name in text if isinstance(value, bool) else str(value).lower() in text.lower()
+        if not shown:
+            problem = f"does not show the argument {name}={value!r}"
+            yield finding("representation", "repr", problem, fix="Add it to `extra_repr()`.")
+
+
+def expected_lines(module: nn.Module) -> int:
+    """One line for a module alone; with children one each, its own, and the two brackets."""
+    if isinstance(module, nn.ParameterList | nn.ParameterDict):
+        return len(repr(module).splitlines())
+    children = list(module._modules.values())
+    if not children:
+        return 1
+    own = 1 if module.extra_repr() else 0
+    return 2 + own + sum(1 if child is None else expected_lines(child) for child in children)
+
+
+@contextmanager
+def recorded_arguments(kind: type[nn.Module]) -> Iterator[dict[str, Any]]:
+    """Note the plain arguments that the class is called with; defaults left out are not noted."""
+    recorded: dict[str, Any] = {}
+    initialise = kind.__init__
+    signature = inspect.signature(initialise)
+
+    def watched(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+        if type(module) is kind and not recorded:
+            bound = signature.bind(module, *args, **kwargs).arguments
+            for name, value in bound.items():
+                default = signature.parameters[name].default
+                if isinstance(value, _PLAIN) and value != default and name not in _FACTORY:
+                    recorded[name] = value
+        initialise(module, *args, **kwargs)
+
+    with patch.object(kind, "__init__", watched):
+        yield recorded
+
+
+@check(after=BUILT, calls_forward=False)
+def examples(case: Case) -> Findings:
+    """The examples in the docstrings of the module's file give what they show."""
+    file = sys.modules.get(type(case.build()).__module__)
+    if file is None or is_torch(getattr(file, "__file__", None) or ""):
+        raise NotApplicable("the module's file is not the author's")
+    tests = [test for test in doctest.DocTestFinder().find(file) if test.examples]
+    if not tests:
+        raise NotApplicable("no docstring of the module's file has an example")
+    for test in tests:
+        yield from failures(test)
+
+
+def failures(test: doctest.DocTest) -> Findings:
+    """What the first example that fails in a docstring gives instead; warnings fail it too."""
+    runner = doctest.DebugRunner(optionflags=doctest.ELLIPSIS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            runner.run(test)
+    except doctest.DocTestFailure as failure:
+        example = failure.example
+        problem = f"gives {in_a_line(failure.got)}, not {in_a_line(example.want)}"
+    except doctest.UnexpectedException as failure:
+        example = failure.example
+        kind, error, _ = failure.exc_info
+        problem = f"raises {kind.__name__}: {in_a_line(str(error))}"
+    else:
+        return
+    line = (test.lineno or 0) + example.lineno + 1
+    where = place(test.filename or test.name, line)
+    fix = "Correct the example, or the code."
+    yield finding("examples", where, f"`{in_a_line(example.source)}` {problem}", fix=fix)
+
+
+def in_a_line(text: str) -> str:
+    """A text in one line, as a report needs it."""
+    return " ".join(text.split()).rstrip(".") or "nothing"

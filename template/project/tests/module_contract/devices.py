@@ -1,41 +1,98 @@
-"""The check of devices, without one: a module on the meta device must stay there."""
+"""Checks of memory, devices and precision: first values, `device=`, `dtype=`, and conversions."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
-from torch import nn
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeTensorMode,
-    UnsupportedFakeTensorException,
-    UnsupportedOperatorException,
-)
+from torch import Tensor, nn
 from torch.func import functional_call
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
 
-from .case import Case
-from .checks import RUNS, Findings, check
+from .construction import all_unregistered
+from .core import BUILT, RUNS, SOUND, Case, Findings, check, is_lazy, unexpected
 from .findings import Finding, NotApplicable, finding
-from .structure import convert, tensors
+from .isolation import uninitialised_memory_marked
+from .training import make_double
+from .tree import arguments, convert, difference, state_of, submodules, tensors
 from .watches import DeviceWatch
 
-# Fake tensors have no values: a module that asks for one is not thereby wrong.
-INCONCLUSIVE = (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    GuardOnDataDependentSymNode,
-    NotImplementedError,
-    UnsupportedFakeTensorException,
-    UnsupportedOperatorException,
+# What torch says of an operation that it lacks in that precision on the CPU.
+_LACKING = (
+    "not implemented for",
+    "Unsupported dtype BFloat16",
+    "to be Half, Float or Double tensors",
+    # oneDNN, whose LSTM needs AVX-512 for it
+    "could not create a primitive descriptor",
 )
+
+
+@check(after=("construction", "registry"), calls_forward=False)
+def initialisation(case: Case) -> Findings:
+    """Every parameter has a value that something wrote."""
+    with uninitialised_memory_marked():
+        module = case.build()
+    for name, parameter in module.named_parameters():
+        if unwritten(parameter):
+            yield finding("initialisation", name, "nothing writes its initial values", "NN108")
+
+
+@check(after=BUILT, calls_forward=False)
+def meta_initialisation(case: Case) -> Findings:
+    """Built on the meta device, `to_empty` and `reset_parameters()` give a whole module."""
+    module = case.raw_build(device="meta")
+    if is_lazy(module):
+        raise NotApplicable("a lazy module has no shapes before its first forward")
+    ordinary = dict(state_of(case.build()))
+    with uninitialised_memory_marked():
+        module.to_empty(device="cpu")
+        # Children first: what a parent does to them in its own reset comes last.
+        module.apply(reset)
+    without = [path for path, part in submodules(module) if not reset_of(part)]
+    for name, tensor in state_of(module):
+        # A mask may be all True by right: what an ordinary build shows too is no sign.
+        if unwritten(tensor) and not unwritten(ordinary.get(name, tensor)):
+            owner = name.rpartition(".")[0]
+            missing = "has no reset_parameters()" if owner in without else "does not fill it"
+            kind = type(module.get_submodule(owner)).__name__
+            problem = f"stays unwritten after `to_empty()`: {kind} {missing}"
+            yield finding("meta_initialisation", name, problem, "NN108")
+        elif tensor.is_floating_point() and not tensor.isnan().any():
+            regular = ordinary.get(name, tensor)
+            if not tensor.isfinite().all() and regular.isfinite().all():
+                problem = "is not finite after `reset_parameters()`"
+                yield finding("meta_initialisation", name, problem, "NN108")
+
+
+def reset(module: nn.Module) -> None:
+    """Call the module's own `reset_parameters()`, if it has one."""
+    if method := reset_of(module):
+        method()
+
+
+def reset_of(module: nn.Module) -> Callable[[], object] | None:
+    """The module's `reset_parameters`, if it has one."""
+    method = getattr(module, "reset_parameters", None)
+    return method if callable(method) else None
+
+
+def unwritten(tensor: Tensor) -> bool:
+    """Whether a tensor still shows the mark of memory that nothing wrote."""
+    if tensor.numel() == 0 or tensor.is_meta or tensor.is_quantized:
+        return False
+    if tensor.is_floating_point() or tensor.is_complex():
+        return bool(tensor.isnan().any())
+    if tensor.dtype is torch.bool:
+        return bool(tensor.all())
+    return bool((tensor == torch.iinfo(tensor.dtype).max).all())
 
 
 @check(after=RUNS)
 def host_fetches(case: Case) -> Findings:
     """`forward` fetches no value to the host, which a GPU would have to wait for."""
     found: dict[str, Finding] = {}
-    for training in (True, False):
+    for training in case.modes:
         for one in watched_forward(case, training).host_fetches("host_fetches"):
-            found.setdefault(one.path, one)
+            found.setdefault(one.place or one.attribute, one)
     yield from found.values()
 
 
@@ -44,12 +101,12 @@ def devices(case: Case) -> Findings:
     """`forward` computes on its inputs' device and names no other."""
     found: dict[str, Finding] = {}
     undecided = ""
-    for training in (True, False):
+    for training in case.modes:
         for one in watched_forward(case, training).literals("devices"):
-            found.setdefault(one.path, one)
+            found.setdefault(one.place or one.attribute, one)
         try:
             for one in misplaced(case, case.build(training=training)):
-                found.setdefault(one.path, one)
+                found.setdefault(one.place or one.attribute, one)
         except NotApplicable as reason:
             undecided = str(reason)
     if undecided and not found:
@@ -67,21 +124,24 @@ def watched_forward(case: Case, training: bool) -> DeviceWatch:
 
 def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     """What keeps a module whose state and inputs are on another device from running there."""
+    try:
+        fake, no_values = fake_mode()
+    except (ImportError, AttributeError) as error:
+        raise NotApplicable(f"torch has changed what this needs: {error}") from None
     # Moved before the fake mode starts: inside it, `.to("meta")` fails on good modules too.
-    state = {
-        name: tensor.to("meta")
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    }
-    inputs = tuple(convert(value, lambda tensor: tensor.to("meta")) for value in case.inputs())
+    state = {name: tensor.to("meta") for name, tensor in state_of(module)}
+    args, kwargs = arguments(convert(case.inputs(), lambda tensor: tensor.to("meta")))
     moved = {id(parameter): state[name] for name, parameter in module.named_parameters()}
     watch = DeviceWatch("meta", moved)
-    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
     try:
         with torch.no_grad(), fake, watch:
-            output = functional_call(module, state, inputs)
+            output = functional_call(module, state, args, kwargs)
         stray = [path for path, tensor in tensors(output, "output") if tensor.device.type != "meta"]
         problem = f"{stray[0]} is left on another device" if stray else watch.split
-    except INCONCLUSIVE as error:
+    except no_values as error:
+        # A module that asks for a value is not thereby wrong; the devices named until then are.
+        if named := list(watch.literals("devices")):
+            return named
         raise NotApplicable(f"depends on values ({type(error).__name__})") from None
     except Exception as error:
         problem = " ".join(str(error).split())
@@ -90,15 +150,145 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     return list(culprits(watch, problem)) if problem else []
 
 
+def fake_mode() -> tuple[Any, tuple[type[Exception], ...]]:
+    """A mode in which tensors have no values, and how it says that one was asked for."""
+    # Torch's own affair, which a later one may move; and slow to import.
+    from torch._subclasses import fake_tensor
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
+
+    no_values = (
+        fake_tensor.DataDependentOutputException,
+        fake_tensor.DynamicOutputShapeException,
+        fake_tensor.UnsupportedFakeTensorException,
+        fake_tensor.UnsupportedOperatorException,
+        GuardOnDataDependentSymNode,
+        NotImplementedError,
+    )
+    return fake_tensor.FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()), no_values
+
+
 def culprits(watch: DeviceWatch, problem: str) -> Findings:
     """The lines behind a tensor on the wrong device, the most certain kind of them first."""
     named = [*watch.literals("devices"), *watch.host_fetches("devices")]
     yield from named
-    for place, text in watch.created.items():
-        yield finding("devices", place, text, "NN302")
+    for line, text in watch.created.items():
+        yield finding("devices", line, text, "NN302")
     if named or watch.created:
         return
-    for place, text in watch.foreign.items():
-        yield finding("devices", place, text, "NN201")
+    for line, text in watch.foreign.items():
+        yield finding("devices", line, text, "NN201")
         return
     yield finding("devices", "forward", f"does not stay on the inputs' device: {problem}")
+
+
+@check(after=BUILT, calls_forward=False)
+def device_argument(case: Case) -> Findings:
+    """`device=` reaches every parameter and buffer."""
+    try:
+        module = case.raw_build(device="meta")
+    except (RuntimeError, NotImplementedError) as error:
+        yield unexpected("device_argument", error, "cannot be built on the meta device: ")
+        return
+    yield from all_unregistered("device_argument", module)
+    for name, tensor in state_of(module):
+        if tensor.device.type != "meta":
+            problem = f"is on {tensor.device.type} though `device=` names another"
+            fix = "Pass `device=device` where it is created."
+            yield finding("device_argument", name, problem, fix=fix)
+
+
+@check(after=BUILT, calls_forward=False)
+def dtype_argument(case: Case) -> Findings:
+    """`dtype=` reaches every floating-point parameter and buffer."""
+    module = case.build(dtype=torch.float64)
+    yield from all_unregistered("dtype_argument", module)
+    fix = "Pass `dtype=dtype` where it is created."
+    yield from of_other_type("dtype_argument", module, torch.float64, fix)
+
+
+def of_other_type(name: str, module: nn.Module, dtype: torch.dtype, fix: str) -> Findings:
+    """The floating-point state that does not have the type asked for."""
+    for path, tensor in state_of(module):
+        if tensor.is_floating_point() and tensor.dtype is not dtype:
+            yield finding(name, path, f"is {tensor.dtype} instead of {dtype}", fix=fix)
+
+
+@check(after=SOUND)
+def double(case: Case) -> Findings:
+    """`.double()` converts everything, and forward runs."""
+    yield from converted("double", case, torch.float64)
+
+
+@check(after=SOUND)
+def bfloat16(case: Case) -> Findings:
+    """`.bfloat16()` converts everything, and forward runs."""
+    yield from converted("bfloat16", case, torch.bfloat16)
+
+
+def converted(name: str, case: Case, dtype: torch.dtype) -> Findings:
+    """What a conversion leaves behind, or why forward fails after it."""
+    module = case.build(training=False)
+    # Not `.to(dtype)`, which would throw the imaginary part of complex state away.
+    make_double(module) if dtype is torch.float64 else module.bfloat16()
+    yield from of_other_type(name, module, dtype, "Let `_apply` reach it.")
+    yield from runs(name, case, module, nullcontext(), dtype)
+
+
+@check(after=SOUND)
+def autocast(case: Case) -> Findings:
+    """Forward runs under `torch.autocast`."""
+    module = case.build(training=False)
+    yield from runs("autocast", case, module, torch.autocast("cpu", dtype=torch.bfloat16))
+
+
+def runs(
+    name: str,
+    case: Case,
+    module: nn.Module,
+    context: AbstractContextManager[object],
+    dtype: torch.dtype | None = None,
+) -> Findings:
+    """Why forward fails in that precision; an operation that torch lacks is no fault."""
+    try:
+        with torch.no_grad(), context:
+            case.call(module, case.inputs(dtype=dtype))
+    except (RuntimeError, ValueError, TypeError) as error:
+        if any(text in str(error) for text in _LACKING):
+            raise NotApplicable(f"torch lacks an operation on the CPU: {error}") from None
+        if dtype is torch.bfloat16 and meets_complex(case):
+            raise NotApplicable("torch has no complex numbers of that precision") from None
+        fix = "Give tensors made in `forward` the input's dtype: `dtype=x.dtype`."
+        yield unexpected(name, error, fix=fix)
+
+
+def meets_complex(case: Case) -> bool:
+    """Whether the state, an input or the output is complex."""
+    module = case.build(training=False)
+    inputs = case.inputs()
+    with torch.no_grad():
+        met = (dict(state_of(module)), inputs, case.call(module, inputs))
+    return any(tensor.is_complex() for _, tensor in tensors(met))
+
+
+@check(after=SOUND)
+def cuda(case: Case) -> Findings:
+    """On a CUDA device the module computes what it computes on the CPU, and it comes back whole."""
+    if not torch.cuda.is_available():
+        raise NotApplicable("no CUDA device")
+    module = case.build(training=False)
+    # TensorFloat-32 would differ from the CPU by design.
+    with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        expected = case.call(module, case.inputs())
+        module.to("cuda")
+        inputs = convert(case.inputs(), lambda tensor: tensor.to("cuda"))
+        output = case.call(module, inputs)
+        for path, tensor in tensors(output, "output"):
+            if tensor.device.type != "cuda":
+                yield finding("cuda", path, "is left on the CPU", "NN302")
+        actual = convert(output, lambda tensor: tensor.cpu())
+        if text := difference(actual, expected, 1e-3):
+            yield finding("cuda", "forward", f"CPU and CUDA disagree: {text}")
+        module.to("cpu")
+        back = case.call(module, case.inputs())
+    if text := difference(back, expected):
+        yield finding("cuda", "forward", f"another output after the return to the CPU: {text}")

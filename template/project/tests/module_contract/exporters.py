@@ -1,24 +1,140 @@
-"""Slow checks: what torch's exporters write of `forward` serves batches of any size."""
+"""Checks of who else runs forward: torch.func, compilers and exporters, and why these give up."""
 
+import contextlib
 import importlib.util
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import torch
-from torch import nn
-from torch.export import ExportedProgram
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.func import vmap as vectorised
 
-from .case import Case
-from .checks import SOUND, Findings, check, outcome_of, unexpected
-from .compilers import BY_SHAPE
-from .findings import Finding, NotApplicable, finding
-from .source import place_in
-from .structure import convert, difference, tensors
-from .watches import fixed_sizes_watched
+from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
+from .findings import Finding, NotApplicable, Place, finding
+from .isolation import isolated, seed_everything
+from .tree import apply, arguments, convert, difference, tensors
+from .watches import DeviceWatch, lines_that_change, place_in, place_of
 
 # What writes ONNX, what torch writes it with, and what runs it.
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+BY_VALUE = "cannot be exported: what is done here depends on the value of a tensor"
+BY_SHAPE = "Decide by shapes and arguments, not by the values of tensors."
+_NO_BATCHING_RULE = ("Batching rule not implemented", "do not yet support")
+# How errors of torch's exporters say what stood in their way, by names and by texts.
+_BY_VALUE = (
+    *("GuardOnDataDependentSymNode", "DataDependentOutput", "DynamicOutputShape"),
+    *("ata-dependent", ".numpy() is not supported", "FakeTensor.__format__", "_local_scalar_dense"),
+)
+_NO_DEVICE = ("not compiled with CUDA", "No CUDA GPUs", "Found no NVIDIA driver")
+_OTHER_DEVICE = ("is not on the expected device", "to be on the same device")
+_FIXED_SIZE = ("ConstraintViolationError", "specialized it to be a constant")
+_NO_OPERATOR = re.compile(
+    r"(?:No ONNX function found for|Missing out variants|Operator torch\._ops)"
+    r".*?\baten(?:::|\.)(\w+)",
+    re.DOTALL,
+)
+# Tracers take batches of 0 and 1 for cases of their own, so what holds from 2 on is not a limit.
+_SIZES = (2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 1000, 10000)
+
+
+@check(after=SOUND)
+def functional(case: Case) -> Findings:
+    """`functional_call` with other weights computes what a module with those weights does."""
+    module, changed = case.build(training=False), case.build(training=False)
+    with torch.no_grad():
+        for value in changed.parameters():
+            if value.is_floating_point():
+                value.mul_(0.5)
+        expected = case.call(changed, case.inputs())
+        inputs = case.inputs()
+        seed_everything(0)
+        actual = functional_call(module, dict(changed.named_parameters()), *arguments(inputs))
+    if text := difference(actual, expected):
+        problem = f"does not follow the weights that it is given: {text}"
+        fix = "Read the parameters in `forward`; keep nothing that is computed from them."
+        yield finding("functional", "functional_call", problem, fix=fix)
+
+
+@check(after=SOUND)
+def vmap(case: Case) -> Findings:
+    """`torch.func.vmap` over a further dimension gives what single calls give, in eval mode."""
+    module = case.build(training=False)
+    batches = [case.inputs(seed=seed) for seed in (0, 1)]
+    given = [[tensor for _, tensor in tensors(batch)] for batch in batches]
+    if not given[0]:
+        raise NotApplicable("no input is a tensor")
+
+    def call(*values: Tensor) -> Any:
+        remaining = iter(values)
+        return apply(module, convert(batches[0], lambda _: next(remaining)))
+
+    with torch.no_grad():
+        expected = [case.call(module, batch) for batch in batches]
+        stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
+        try:
+            stacked_output = vectorised(call, randomness="different")(*stacked)
+        except RuntimeError as error:
+            if any(text in str(error) for text in _NO_BATCHING_RULE):
+                raise NotApplicable(f"torch has no batching rule: {error}") from None
+            raise
+    for index, one in enumerate(expected):
+        apart = convert(stacked_output, itemgetter(index))
+        if text := difference(apart, one, 1e-4):
+            yield finding("vmap", "forward", f"differs under vmap: {text}")
+            return
+
+
+@check(after=SOUND, slow=True)
+def compilation(case: Case) -> Findings:
+    """`torch.compile(fullgraph=True)` finds no graph break and gives the same output."""
+    module = case.build(training=False)
+    torch.compiler.reset()
+    compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
+    try:
+        with torch.no_grad():
+            expected = case.call(module, case.inputs())
+            actual = case.call(compiled, case.inputs())
+    except Exception as error:
+        yield not_compiled(error)
+        return
+    finally:
+        torch.compiler.reset()
+    if text := difference(actual, expected, 1e-4):
+        yield finding("compilation", "forward", f"another output when compiled: {text}")
+
+
+def not_compiled(error: Exception) -> Finding:
+    """Why the compiler gave up, in its first line; its hints and stacks fill a screen."""
+    text = str(error)
+    if "wrap RNN, GRU, or LSTM" in text:
+        raise NotApplicable("torch.compile takes no nn.RNN, nn.GRU or nn.LSTM") from None
+    problem = f"does not compile: {type(error).__name__}: {in_a_line(error)}"
+    _, _, stack = text.partition("from user code:")
+    where = place_in(stack) or place_of(error) or "forward"
+    fix = BY_SHAPE if "data-dependent" in text.lower() else ""
+    return finding("compilation", where, problem, fix=fix)
+
+
+@check(after=SOUND, slow=True)
+def torchscript(case: Case) -> Findings:
+    """Where the module promises it, TorchScript compiles it to the same function."""
+    if not case.contract.torchscript:
+        raise NotApplicable("the module does not promise TorchScript (`torchscript = True`)")
+    module = case.build(training=False)
+    try:
+        scripted = torch.jit.script(module)
+    except Exception as error:
+        yield unexpected("torchscript", error, "cannot be scripted: ")
+        return
+    with torch.no_grad():
+        expected = case.call(module, case.inputs())
+        actual = case.call(scripted, case.inputs())
+    if text := difference(actual, expected, 1e-4):
+        yield finding("torchscript", "forward", f"another output when scripted: {text}")
 
 
 @check(after=SOUND, slow=True)
@@ -26,15 +142,16 @@ def export(case: Case) -> Findings:
     """`torch.export` with a dynamic batch gives a program that serves other batch sizes."""
     case.require_batch(of_output=False)
     module = case.build(training=False)
-    with fixed_sizes_watched() as fixed:
-        try:
-            program = program_of(case, module).module()
-        except Exception as error:
-            yield not_exported(error, fixed)
-            return
-        finally:
-            torch.compiler.reset()
-    yield from other_outputs(case, "export", module, lambda inputs: program(*inputs))
+    try:
+        program = program_of(case, module)
+    except Exception as error:
+        yield from reasons("export", error, case)
+        return
+    finally:
+        torch.compiler.reset()
+    case.kept["program"] = program
+    found = list(other_outputs(case, "export", module, program.module()))
+    yield from (found and list(fixed_sizes("export", case))) or found
 
 
 @check(after=(*SOUND, "export"), slow=True)
@@ -49,13 +166,13 @@ def onnx(case: Case) -> Findings:
         output = case.call(module, case.inputs())
     if any(tensor.is_complex() for _, tensor in tensors((case.inputs(), output))):
         raise NotApplicable("onnxruntime takes no complex numbers")
-    advice = "Say it in operators that ONNX has, or opt out: `torch.export` can serve it."
+    fix = "Say it in operators that ONNX has, or opt out: `torch.export` can serve it."
     try:
         file = onnx_file(case, module)
     except Exception as error:
-        cause = first_cause(error)
-        problem = f"cannot be exported to ONNX: {type(cause).__name__}: {in_a_line(cause)}"
-        yield finding("onnx", translated_line(error), problem, advice=advice)
+        first = next(causes(error))
+        problem = f"cannot be exported to ONNX: {type(first).__name__}: {in_a_line(first)}"
+        yield finding("onnx", translated_line(error) or "forward", problem, fix=fix)
         return
     finally:
         torch.compiler.reset()
@@ -63,45 +180,29 @@ def onnx(case: Case) -> Findings:
         run = runtime(file, output)
     except Exception as error:
         problem = f"onnxruntime does not take it: {in_a_line(error)}"
-        yield finding("onnx", "forward", problem, advice=advice)
+        yield finding("onnx", "forward", problem, fix=fix)
         return
     yield from other_outputs(case, "onnx", module, run)
 
 
-def program_of(case: Case, module: nn.Module) -> ExportedProgram:
+def program_of(case: Case, module: nn.Module) -> Any:
     """Export a module; each dimension that follows the batch may have any size."""
     remaining = iter(case.input_axes())
 
-    def dynamic(_: torch.Tensor) -> Any:
+    def dynamic(_: Tensor) -> Any:
         axis = next(remaining)
         return {} if axis is None else {axis: torch.export.Dim.DYNAMIC}
 
     inputs = case.inputs()
-    dynamic_shapes = tuple(convert(value, dynamic, lambda _: None) for value in inputs)
-    return torch.export.export(module, inputs, dynamic_shapes=dynamic_shapes)
-
-
-def not_exported(error: Exception, fixed: list[str]) -> Finding:
-    """Why torch.export gave up, in terms of `forward`; its own text names no way to mend it."""
-    text = str(error)
-    place, code = unexpected("export", error).path, ""
-    problem, advice = f"{type(error).__name__}: {in_a_line(error)}", ""
-    if "specialized it to be a constant" in text:
-        place = fixed[0] if fixed else place
-        problem = "this is written out for one size of the batch and holds for no other"
-        advice = "Neither loop over the samples nor make a Python number of how many there are."
-    elif "data-dependent" in text.lower():
-        code = "NN404"
-        problem = "what is done here depends on the value of a tensor"
-        advice = BY_SHAPE
-    return finding("export", place, f"cannot be exported: {problem}", code, advice)
+    dynamic_shapes = convert(inputs, dynamic, lambda _: None)
+    return torch.export.export(module, *arguments(inputs), dynamic_shapes=dynamic_shapes)
 
 
 def other_outputs(
     case: Case,
     name: str,
     module: nn.Module,
-    run: Callable[[tuple[Any, ...]], Any],
+    run: Callable[..., Any],
 ) -> Findings:
     """Where what was exported gives another output than the module that it was made of."""
     # An exporter takes the batch for two or more, so one is what it may have got wrong.
@@ -110,7 +211,7 @@ def other_outputs(
         with torch.no_grad():
             expected = case.call(module, case.inputs(batch))
             try:
-                actual = run(case.inputs(batch))
+                actual = apply(run, case.inputs(batch))
             except Exception as error:
                 problem = f"does not run for a batch of {batch}: {in_a_line(error)}"
                 yield finding(name, "forward", problem)
@@ -130,12 +231,13 @@ def require_onnx() -> None:
 
 def onnx_file(case: Case, module: nn.Module) -> bytes:
     """Export a module to ONNX: its graph and its weights."""
-    program = torch.onnx.export(program_of(case, module), dynamo=True, verbose=False)
+    exported = case.kept.get("program") or program_of(case, module)
+    program = torch.onnx.export(exported, dynamo=True, verbose=False)
     assert program is not None  # only an export to a path returns none
     return program.model_proto.SerializeToString()
 
 
-def runtime(file: bytes, output: Any) -> Callable[[tuple[Any, ...]], Any]:
+def runtime(file: bytes, output: Any) -> Callable[..., Any]:
     """What onnxruntime makes of a file: a function like forward, with outputs like that one."""
     onnxruntime: Any = importlib.import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
@@ -144,34 +246,172 @@ def runtime(file: bytes, output: Any) -> Callable[[tuple[Any, ...]], Any]:
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
 
-    def run(inputs: tuple[Any, ...]) -> Any:
-        arrays = [tensor.numpy() for _, tensor in tensors(inputs)]
+    def run(*args: Any, **kwargs: Any) -> Any:
+        arrays = [tensor.numpy() for _, tensor in tensors((args, kwargs))]
         results = iter(session.run(None, dict(zip(names, arrays, strict=True))))
         return convert(output, lambda _: torch.from_numpy(next(results)))
 
     return run
 
 
-def first_cause(error: BaseException) -> BaseException:
-    """The error that the others, up to this one, were raised from."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def reasons(name: str, error: Exception, case: Case | None, callers: str = "") -> Findings:
+    """Why an exporter gave up on a module, in terms of `forward`; its own text has no fix."""
+    text = "\n".join(f"{type(cause).__name__}: {cause}" for cause in causes(error))
+    first = next(causes(error))
+    said = f"cannot be exported: {type(first).__name__}: {in_a_line(first)}"
+    lines = (place_of(cause, callers) for cause in causes(error))
+    where = translated_line(error) or next(filter(None, lines), None) or "forward"
+    if any(sign in text for sign in _BY_VALUE):
+        yield finding(name, where, BY_VALUE, "NN404", BY_SHAPE)
+    elif any(sign in text for sign in _NO_DEVICE):
+        problem = f"the device that it names is not there: {in_a_line(first)}"
+        yield finding(name, where, problem, "NN301")
+    elif any(sign in text for sign in _OTHER_DEVICE):
+        yield finding(name, where, f"leaves its inputs' device: {in_a_line(first)}", "NN301")
+    elif any(sign in text for sign in _FIXED_SIZE):
+        found = list(fixed_sizes(name, case)) if case else []
+        problem = f"cannot be exported: it holds for one size of the batch only: {in_a_line(error)}"
+        yield from found or [finding(name, where, problem)]
+    elif operator := _NO_OPERATOR.search(text):
+        own = operator[1].lstrip("_")
+        problem = f"cannot be exported: the target has no counterpart of torch's `{own}`"
+        fix = "Compute it from other operations, or export to another target."
+        for line in (lines_of_operator(case, own) if case else []) or [where]:
+            yield finding(name, line, problem, fix=fix)
+    else:
+        yield finding(name, where, said)
+
+
+def explain_error(
+    error: Exception,
+    contract: Contract | None = None,
+    callers: str = "",
+) -> list[Finding]:
+    """What stands behind an error of an exporter.
+
+    Args:
+        error: What it raised.
+        contract: The module's, if it could be built; it lets more lines be named.
+        callers: The folder of whoever asked for the export, whose lines are not the author's.
+    """
+    with isolated():
+        return list(reasons("export", error, Case(contract) if contract else None, callers))
+
+
+def fixed_sizes(name: str, case: Case) -> Findings:
+    """The lines that hold for some sizes of the batch only, each with its condition."""
+    # Torch may have changed what this looks at: no line is named then, and nothing fails.
+    found: dict[Place, str] = {}
+    with contextlib.suppress(ImportError, AttributeError, NotApplicable):
+        found = conditions_on_batch(case)
+    with DeviceWatch() as watch, torch.no_grad():
+        case.call(case.build(training=False), case.inputs())
+    for line, condition in found.items():
+        if line in watch.fetched:
+            yield finding(name, line, BY_VALUE, "NN404", BY_SHAPE)
+            continue
+        problem = f"cannot be exported: this holds for some sizes of the batch only: {condition}"
+        fix = "Compute on the whole batch, without a loop over it or a condition on its size."
+        yield finding(name, line, problem, fix=fix)
+
+
+def conditions_on_batch(case: Case) -> dict[Place, str]:
+    """Trace forward with a free batch, and note the lines that limit it."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
+    module, remaining = case.build(training=False), iter(case.input_axes())
+    environment = ShapeEnv()
+    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=environment)
+    symbols: set[Any] = set()
+
+    def free(tensor: Tensor) -> Tensor:
+        axis = next(remaining)
+        sizes = [DimDynamic.DUCK if at == axis else DimDynamic.STATIC for at in range(tensor.dim())]
+        context: Any = StatelessSymbolicContext(dynamic_sizes=sizes)
+        traced = fake.from_tensor(tensor, symbolic_context=context)
+        if axis is not None:
+            size: Any = traced.shape[axis]
+            symbols.add(size.node.expr)
+        return traced
+
+    inputs = convert(case.inputs(), free)
+    with contextlib.ExitStack() as stack:
+        # How far it gets is all that matters.
+        for mode in (contextlib.suppress(Exception), torch.no_grad(), fake):
+            stack.enter_context(mode)
+        stack.enter_context(convolutions_free(environment))
+        lines = stack.enter_context(lines_that_change(lambda: len(environment.guards)))
+        apply(module, inputs)
+    found: dict[Place, str] = {}
+    done = 0
+    for line, count in lines:
+        for guard in environment.guards[done:count]:
+            batch = next((one for one in symbols if guard.expr.free_symbols == {one}), None)
+            if batch is not None and any(guard.expr.subs(batch, size) != True for size in _SIZES):  # noqa: E712
+                found.setdefault(line, str(guard.expr).replace(str(batch), "batch"))
+        done = count
+    return found
+
+
+def convolutions_free(environment: Any) -> contextlib.AbstractContextManager[object]:
+    """Let no convolution limit the batch: by its size torch chooses how, and takes any."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class ConvolutionsFree(TorchDispatchMode):
+        def __torch_dispatch__(
+            self,
+            func: Any,
+            types: Any,
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> Any:
+            convolves = func is torch.ops.aten.convolution.default
+            with environment.suppress_guards() if convolves else contextlib.nullcontext():
+                return func(*args, **(kwargs or {}))
+
+    # Torch gives its constructor no types.
+    kind: Any = ConvolutionsFree
+    mode: contextlib.AbstractContextManager[object] = kind()
+    return mode
+
+
+def lines_of_operator(case: Case, name: str) -> list[Place]:
+    """The lines that call one of torch's operators, such as `linalg_eig`."""
+    try:
+        program = program_of(case, case.build(training=False))
+    except Exception:
+        # What stood in the way is said already; only its place stays unknown.
+        return []
+    # What a composite operator consists of is called like it, with an underscore in front.
+    nodes = [node for node in program.graph.nodes if name in str(node.target)]
+    lines = [place_in(node.meta.get("stack_trace") or "") for node in nodes]
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, the first cause first."""
+    chain: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in chain:
+        chain.append(found)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    yield from reversed(chain)
 
 
 def in_a_line(error: BaseException) -> str:
     """What an exporter or a runtime says, without its hints and stacks, which fill a screen."""
     first = str(error).strip().partition("\n")[0].partition(". Failure message")[0]
-    return first.rstrip(".") or type(error).__name__
+    # Some colour their texts for a terminal.
+    return re.sub(r"\x1b\[[0-9;]*m", "", first).rstrip(".") or "no message"
 
 
-def translated_line(error: BaseException | None) -> str:
+def translated_line(error: BaseException) -> Place | None:
     """The author's line whose operator was being translated when an exporter to ONNX gave up."""
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            # No error tells it: it is what the exporter's own function was at work on.
+    for cause in reversed([*causes(error)]):
+        for frame, _ in traceback.walk_tb(cause.__traceback__):
+            # No error names it: it is what the exporter's own function was at work on.
             for value in frame.f_locals.values():
                 if isinstance(value, torch.fx.Node):
-                    return place_in(value.meta.get("stack_trace") or "") or "forward"
-        error = error.__cause__
-    return "forward"
+                    return place_in(value.meta.get("stack_trace") or "")
+    return None

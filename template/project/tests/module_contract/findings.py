@@ -1,35 +1,156 @@
-"""What a check says: a finding, a violation made of findings, or a reason not to apply."""
+"""The rules that running a module can break, and the findings in which a check names them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from .rules import RULES, Rule
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the module contract, as `docs/module-contract.md` explains it."""
+
+    code: str
+    name: str
+    fix: str
+    severity: Literal["error", "warning"] = "error"
+
+
+_TABLE = (
+    Rule("NN101", "missing-super-init", "Call `super().__init__()` first in `__init__`."),
+    Rule(
+        "NN102",
+        "late-super-init",
+        "Move `super().__init__()` before the first module, parameter or buffer.",
+    ),
+    Rule("NN103", "module-in-container", "Keep modules in `nn.ModuleList` or `nn.ModuleDict`."),
+    Rule(
+        "NN104",
+        "parameter-in-container",
+        "Keep parameters in `nn.ParameterList` or `nn.ParameterDict`.",
+    ),
+    Rule("NN105", "parameter-in-forward", "Create parameters in `__init__`."),
+    Rule(
+        "NN106",
+        "module-in-forward",
+        "Build modules in `__init__` and only call them in `forward`.",
+    ),
+    Rule(
+        "NN107",
+        "non-leaf-parameter",
+        "Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.",
+    ),
+    Rule(
+        "NN108",
+        "uninitialised-parameter",
+        "Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.",
+    ),
+    Rule(
+        "NN109",
+        "repeated-module",
+        "Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.",
+        "warning",
+    ),
+    Rule(
+        "NN110",
+        "reserved-module-key",
+        "Choose a key without dots that is not an attribute of the container.",
+    ),
+    Rule(
+        "NN112",
+        "unused-module",
+        "Use the module in `forward`, or remove it from `__init__`.",
+        "warning",
+    ),
+    Rule(
+        "NN201",
+        "tensor-attribute",
+        "Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.",
+    ),
+    Rule("NN202", "graph-retained", "Return it, or keep only the latest value, detached."),
+    Rule(
+        "NN203",
+        "buffer-rebound",
+        "Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.",
+        "warning",
+    ),
+    Rule(
+        "NN204",
+        "parameter-rebound",
+        "Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.",
+    ),
+    Rule(
+        "NN301",
+        "hard-coded-device",
+        "Take the device from an input or a parameter: `device=x.device`.",
+    ),
+    Rule(
+        "NN302",
+        "device-less-factory",
+        "Give the factory `device=x.device`, or use `x.new_zeros(...)` or a `*_like` function.",
+    ),
+    Rule(
+        "NN401",
+        "input-mutated",
+        "Work on a new tensor: use the operation without the trailing underscore.",
+    ),
+    Rule(
+        "NN402",
+        "ignores-training-mode",
+        "Pass `training=self.training`, or register `nn.Dropout` in `__init__`.",
+    ),
+    Rule("NN404", "host-sync", "Keep the value a tensor on its device.", "warning"),
+    Rule("NN405", "ambiguous-squeeze", "Name the dimension: `.squeeze(dim)`.", "warning"),
+    Rule(
+        "NN501",
+        "unpicklable-attribute",
+        "Use a function or class at the top level of its file, and no open resource.",
+        "warning",
+    ),
+)
+
+RULES = {rule.code: rule for rule in _TABLE}
+
+
+class Place(str):
+    """A line of the author's source: `file:line`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach: the rule (if one names it), where it is, what is wrong and how to mend it."""
+    """One breach: the rule (if one names it), where it is, what is wrong and how to fix it.
+
+    Attributes:
+        check: The name of the check that found it.
+        attribute: The path of an attribute or tensor, or a name such as `forward`; may be empty.
+        place: `file:line` in the author's source; empty where it is not known.
+        problem: What is wrong.
+        fix: What to do about it: the rule's own advice, or one that fits the case better.
+        rule: The rule; None for a fault that only the check's name describes.
+    """
 
     check: str
-    path: str
+    attribute: str
+    place: str
     problem: str
+    fix: str
     rule: Rule | None = None
-    advice: str = ""
 
     @property
     def code(self) -> str | None:
-        """The rule's code, or None for a fault that only this check's name describes."""
+        """The rule's code, if a rule names the fault."""
         return self.rule.code if self.rule else None
 
     def __str__(self) -> str:
-        """Say it in one line: rule, place, what is wrong, and the mend."""
+        """Say it in one line: rule, place, what is wrong, and the fix."""
         label = f"{self.rule.code} {self.rule.name}" if self.rule else self.check
-        mend = self.advice or (self.rule.mend if self.rule else "")
-        return f"{label}: {self.path}: {self.problem}. {mend}".rstrip()
+        parts = [part for part in (label, self.place, self.attribute) if part]
+        return f"{': '.join(parts)}: {self.problem}. {self.fix}".rstrip()
 
 
 class ContractViolation(AssertionError):
-    """The module breaks the contract; the text names rule, place and mend."""
+    """The module breaks the contract; the text names rule, place and fix."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         """Join the findings, one a line, into the message."""
@@ -42,16 +163,11 @@ class NotApplicable(Exception):
 
 
 class Blocked(NotApplicable):
-    """The check waits until an earlier one passes: its own answer would only echo that one."""
+    """The check waits until an earlier one passes: it would only repeat what that one found."""
 
 
-def finding(check: str, path: str, problem: str, code: str = "", advice: str = "") -> Finding:
-    """A finding of a check, with the rule of that code."""
-    return Finding(check, path, problem, RULES[code] if code else None, advice)
-
-
-def report(findings: Iterable[Finding]) -> None:
-    """Raise one violation if there is at least one finding."""
-    found = tuple(findings)
-    if found:
-        raise ContractViolation(found)
+def finding(check: str, where: str, problem: str, code: str = "", fix: str = "") -> Finding:
+    """A finding of a check at a place or an attribute, with the rule of that code."""
+    rule = RULES[code] if code else None
+    attribute, place = ("", str(where)) if isinstance(where, Place) else (where, "")
+    return Finding(check, attribute, place, problem, fix or (rule.fix if rule else ""), rule)

@@ -1,18 +1,39 @@
-"""A check leaves no trace: random state, precision, determinism and gradient mode come back."""
+"""What a check runs in: settings that come back, a group of processes, worker processes."""
 
+import datetime
+import functools
+import gc
 import logging
+import multiprocessing
 import random
+import signal
 import sys
+import tempfile
+import time
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
+
+from .findings import NotApplicable
 
 # Parts of torch that it leaves without types.
 _CUDA: Any = torch.cuda
 _DETERMINISTIC: Any = torch.utils.deterministic
+
+# How long a process waits for another one that takes no part.
+PATIENCE = datetime.timedelta(seconds=15)
+WORKERS = 2
+# Seconds: to import torch and the tests on a busy machine, and to do one job.
+STARTING, WORKING = 180.0, 120.0
+# How a pipe fails whose other end has gone.
+ENDED = (EOFError, ConnectionError)
 
 
 @contextmanager
@@ -56,7 +77,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def logs_silenced() -> Iterator[None]:
-    """Keep out of a test's report what torch's compilers and exporters tell of their own work."""
+    """Keep out of a test's report what torch's compilers and exporters log of their own work."""
     # Torch writes its trace whatever level is set: only its logger as a whole can be turned off.
     trace = logging.getLogger("torch.__trace")
     before = logging.root.manager.disable, trace.disabled
@@ -89,3 +110,121 @@ def uninitialised_memory_marked() -> Iterator[None]:
         torch.use_deterministic_algorithms(True)
         _DETERMINISTIC.fill_uninitialized_memory = True
         yield
+
+
+def require_gloo() -> None:
+    """Leave the check if torch comes without what a group is made of."""
+    if not distributed.is_available() or not distributed.is_gloo_available():
+        raise NotApplicable("torch is built without torch.distributed over gloo")
+
+
+@contextmanager
+def meeting_place() -> Iterator[str]:
+    """The address of a file where the processes of one group find each other."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder, "store").as_uri()
+
+
+@contextmanager
+def process_group(address: str, *, rank: int = 0, size: int = 1) -> Iterator[None]:
+    """Be a process of the group that meets at this address; the block must leave no DDP wrapper."""
+    if distributed.is_initialized():
+        raise NotApplicable("a process group exists already")
+    try:
+        distributed.init_process_group(
+            "gloo", address, rank=rank, world_size=size, timeout=PATIENCE
+        )
+    except RuntimeError as error:
+        raise NotApplicable(f"gloo does not start here: {error}") from None
+    try:
+        yield
+        if size > 1:
+            # Who leaves early takes away what the others may still be talking to.
+            distributed.barrier()
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
+        # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
+        # with it, for ever: it has to be gone by now, out of any cycle too.
+        gc.collect()
+        distributed.destroy_process_group()
+
+
+class WorkerLost(Exception):
+    """A process ended in the middle of its job, or was ended because it took too long."""
+
+
+class Workers:
+    """Processes that wait for jobs; none outlives the process that started them."""
+
+    def __init__(self) -> None:
+        """Start them, and wait until they are ready."""
+        # Spawned: a forked process cannot use the threads that torch has started here.
+        context = multiprocessing.get_context("spawn")
+        self.pipes: list[Connection] = []
+        self.processes: list[multiprocessing.process.BaseProcess] = []
+        for _ in range(WORKERS):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs,), daemon=True)
+            process.start()
+            theirs.close()
+            self.pipes.append(ours)
+            self.processes.append(process)
+        self.receive(STARTING)
+
+    def run(self, job: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """Call ``job(rank, *arguments)`` in each process at once; return the results."""
+        for rank, pipe in enumerate(self.pipes):
+            pipe.send((job, (rank, *arguments)))
+        return self.receive(WORKING)
+
+    def receive(self, seconds: float) -> list[Any]:
+        """Wait for one message of each process; without one, end them all."""
+        until = time.monotonic() + seconds
+        results = []
+        for rank, pipe in enumerate(self.pipes):
+            try:
+                if not pipe.poll(max(0.0, until - time.monotonic())):
+                    raise WorkerLost(f"process {rank} of {WORKERS} does not answer")
+                results.append(pipe.recv())
+            except ENDED:
+                self.stop()
+                code = self.processes[rank].exitcode
+                raise WorkerLost(f"process {rank} of {WORKERS} ends with code {code}") from None
+            except WorkerLost:
+                self.stop()
+                raise
+        return results
+
+    def stop(self) -> None:
+        """End the processes, whatever they do."""
+        for process, pipe in zip(self.processes, self.pipes, strict=True):
+            process.kill()
+            process.join()
+            pipe.close()
+        started.cache_clear()
+
+
+@functools.cache
+def started() -> Workers:
+    """The processes of this run; leave the check where none can be started."""
+    try:
+        return Workers()
+    except (OSError, WorkerLost) as error:
+        raise NotApplicable(f"no other processes start here: {error}") from None
+
+
+def serve(pipe: Connection) -> None:
+    """Do jobs until the other end of the pipe is closed."""
+    # Ctrl-C is for the process that started this one, whose end ends this one too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    pipe.send("ready")
+    while True:
+        try:
+            job, arguments = pipe.recv()
+        except ENDED:
+            return
+        pipe.send(job(*arguments))

@@ -1,27 +1,31 @@
 """A slow check on two processes, which share a batch as in distributed training."""
 
-import dataclasses
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from . import workers
-from .case import Case, Contract
-from .checks import SOUND, Findings, check, outcome_of, unexpected
+from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
 from .findings import Finding, NotApplicable, finding
-from .gradients import backpropagate, objective
-from .group import meeting_place, process_group, require_gloo
-from .isolation import isolated
-from .structure import convert, difference, tensors
-from .walk import join, submodules
+from .isolation import (
+    WORKERS,
+    WorkerLost,
+    isolated,
+    meeting_place,
+    process_group,
+    require_gloo,
+    started,
+)
+from .training import backpropagate, objective
+from .tree import difference, join, narrowed, submodules, tensors
 
 NAME = "two_processes"
 # Samples of each process: as many as batch statistics need, and not equally many.
-SHARES = (3, 2)
-EMPTY_SHARE = (5, 0)
+SHARDS = (3, 2)
+EMPTY_SHARD = (5, 0)
 # What gloo says in a process that waits for another one in vain.
 _DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
 
@@ -43,28 +47,28 @@ def two_processes(case: Case) -> Findings:
         raise NotApplicable(f"another process cannot import it: {error}") from None
     found = [*together(train, contract)]
     if not found and outcome_of(case, "empty_batch") is None:
-        found = [*together(call_with_an_empty_share, contract)]
+        found = [*together(call_with_an_empty_shard, contract)]
     yield from found
 
 
 def together(part: Part, contract: bytes) -> Findings:
     """Let the processes do this; what they find."""
-    pair = workers.started()
+    pair = started()
     with meeting_place() as address:
         try:
-            answers = pair.run(take_part, part, contract, address)
-        except workers.WorkerLost as error:
-            problem = f"{error} when the module is trained on {workers.COUNT} processes"
+            results = pair.run(take_part, part, contract, address)
+        except WorkerLost as error:
+            problem = f"{error} when the module is trained on {WORKERS} processes"
             yield finding(NAME, "forward", problem)
             return
-    if any(answer != Answer() for answer in answers):
+    if any(result != Result() for result in results):
         # One may have come further than the other, and would wait for it in the next check.
         pair.stop()
-    yield from heard(answers)
+    yield from nearest(results)
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True)
+class Result:
     """What one process has to say."""
 
     found: tuple[Finding, ...] = ()
@@ -73,65 +77,65 @@ class Answer:
     distance: int = 2
 
 
-def heard(answers: list[Answer]) -> Findings:
+def nearest(results: list[Result]) -> Findings:
     """The findings that are nearest to the cause."""
-    complaints = [answer for answer in answers if answer.found]
-    for answer in answers:
-        if answer.left_out and not complaints:
-            raise NotApplicable(answer.left_out)
-    nearest = min((answer.distance for answer in complaints), default=0)
-    for answer in complaints:
-        if answer.distance == nearest:
-            yield from answer.found
+    failures = [result for result in results if result.found]
+    for result in results:
+        if result.left_out and not failures:
+            raise NotApplicable(result.left_out)
+    distance = min((result.distance for result in failures), default=0)
+    for result in failures:
+        if result.distance == distance:
+            yield from result.found
 
 
-def take_part(rank: int, part: Part, contract: bytes, address: str) -> Answer:
-    """Do one of the processes' part; everything that it raises is an answer."""
+def take_part(rank: int, part: Part, contract: bytes, address: str) -> Result:
+    """Do one of the processes' part; everything that it raises is a result."""
     try:
         stated: Contract = pickle.loads(contract)
     except Exception as error:
-        return Answer(left_out=f"another process cannot import it: {error}")
+        return Result(left_out=f"another process cannot import it: {error}")
     try:
         with isolated():
-            return Answer(tuple(part(Case(stated), rank, address)))
+            return Result(tuple(part(Case(stated), rank, address)))
     except NotApplicable as reason:
-        return Answer(left_out=str(reason))
+        return Result(left_out=str(reason))
     except Exception as error:
-        return complaint(error)
+        return failure(error)
 
 
-def complaint(error: Exception) -> Answer:
-    """An answer about what a module raised in one of two processes."""
+def failure(error: Exception) -> Result:
+    """An result about what a module raised in one of two processes."""
     text = str(error).lower()
     if "finished reduction" in text:
         problem = "a parameter gets no gradient in one of two processes, and DDP waits for it"
-        return Answer((finding(NAME, "forward", problem, "NN112"),), distance=0)
+        return Result((finding(NAME, "forward", problem, "NN112"),), distance=0)
     if any(sign in text for sign in _DESERTED):
         problem = "a process waits for the other one, which does not take part"
-        advice = (
-            "Let all processes exchange equally often: with an empty share of the batch too, and "
+        fix = (
+            "Let all processes exchange equally often: with an empty shard of the batch too, and "
             "whatever is in it."
         )
-        one = finding(NAME, unexpected(NAME, error).path, problem, advice=advice)
-        return Answer((one,), distance=1)
-    one = unexpected(NAME, error, f"on {len(SHARES)} processes raises ")
-    return Answer((one,), distance=0)
+        one = replace(unexpected(NAME, error), problem=problem, fix=fix)
+        return Result((one,), distance=1)
+    one = unexpected(NAME, error, f"on {len(SHARDS)} processes raises ")
+    return Result((one,), distance=0)
 
 
 def train(case: Case, rank: int, address: str) -> Findings:
     """Take two steps with DDP; compare what the first one made with a process alone."""
     alone = Alone(case)
-    gradients = (alone.gradients_of_shares(), alone.gradients_of_whole())
+    gradients = (alone.gradients_of_shards(), alone.gradients_of_whole())
     expected = alone.buffers()
-    inputs = alone.share(SHARES, rank)
-    with process_group(address, rank=rank, size=len(SHARES)):
+    inputs = alone.shard(SHARDS, rank)
+    with process_group(address, rank=rank, size=len(SHARDS)):
         module = case.build()
         trained = DistributedDataParallel(module) if learns(module) else module
         step(case, trained, inputs, rank)
         actual, buffers = gradients_of(module), own_buffers(module)
         # Only the next step shows that one parameter still waits for a gradient.
         step(case, trained, inputs, rank)
-        everywhere: list[Tensors] = [{} for _ in SHARES]
+        everywhere: list[Tensors] = [{} for _ in SHARDS]
         distributed.all_gather_object(everywhere, buffers)
         distributed.barrier()
         del trained
@@ -140,15 +144,15 @@ def train(case: Case, rank: int, address: str) -> Findings:
         texts = [difference([gradient], [way.get(name, none)]) for way in gradients]
         if all(texts):
             problem = f"has another gradient than in a single process: {texts[0]}"
-            advice = "Let nothing in `forward` depend on the number of processes."
-            yield finding(NAME, name, problem, advice=advice)
+            fix = "Let nothing in `forward` depend on the number of processes."
+            yield finding(NAME, name, problem, fix=fix)
     apart = [name for name in buffers if not same(*(each[name] for each in everywhere))]
     for name in apart:
-        advice = (
+        fix = (
             "Reduce in training what changes it (`torch.distributed.all_reduce`), or opt out and "
             "say in the docstring that it is of one process alone."
         )
-        yield finding(NAME, name, "differs between the processes", advice=advice)
+        yield finding(NAME, name, "differs between the processes", fix=fix)
     if not apart:
         yield from other_buffers(buffers, expected)
 
@@ -160,14 +164,14 @@ def step(case: Case, module: nn.Module, inputs: tuple[object, ...], rank: int) -
         backpropagate(output)
 
 
-def call_with_an_empty_share(case: Case, rank: int, address: str) -> Findings:
+def call_with_an_empty_shard(case: Case, rank: int, address: str) -> Findings:
     """Call the module where one process has the whole batch and the other one nothing."""
     alone = Alone(case)
     expected = alone.buffers()
-    with process_group(address, rank=rank, size=len(SHARES)), torch.no_grad():
+    with process_group(address, rank=rank, size=len(SHARDS)), torch.no_grad():
         module = case.build()
-        case.call(module, alone.share(EMPTY_SHARE, rank))
-    yield from other_buffers(own_buffers(module), expected, " where one has an empty share")
+        case.call(module, alone.shard(EMPTY_SHARD, rank))
+    yield from other_buffers(own_buffers(module), expected, " where one has an empty shard")
 
 
 def other_buffers(actual: Tensors, expected: Tensors, where: str = "") -> Findings:
@@ -175,8 +179,8 @@ def other_buffers(actual: Tensors, expected: Tensors, where: str = "") -> Findin
     for name, value in expected.items():
         if text := difference([actual[name]], [value]):
             problem = f"is not what one process makes of the whole batch{where}: {text}"
-            advice = "Sum counts over the processes, and weigh averages by their numbers of values."
-            yield finding(NAME, name, problem, advice=advice)
+            fix = "Sum counts over the processes, and weigh averages by their numbers of values."
+            yield finding(NAME, name, problem, fix=fix)
 
 
 class Alone:
@@ -185,9 +189,9 @@ class Alone:
     def __init__(self, case: Case) -> None:
         """Take the batch of all."""
         self.case = case
-        self.batch = case.inputs(sum(SHARES))
+        self.batch = case.inputs(sum(SHARDS))
 
-    def share(self, sizes: tuple[int, ...], rank: int) -> tuple[object, ...]:
+    def shard(self, sizes: tuple[int, ...], rank: int) -> tuple[object, ...]:
         """The part of the batch that a process takes."""
         return narrowed(self.batch, self.case.input_axes(), sum(sizes[:rank]), sizes[rank])
 
@@ -201,16 +205,16 @@ class Alone:
             made.append(own_buffers(module))
         return {name: value for name, value in made[0].items() if same(value, made[1][name])}
 
-    def gradients_of_shares(self) -> Tensors:
-        """The mean gradients of the shares, each taken by a module of its own."""
+    def gradients_of_shards(self) -> Tensors:
+        """The mean gradients of the shards, each taken by a module of its own."""
         found = []
-        for rank in range(len(SHARES)):
+        for rank in range(len(SHARDS)):
             module = self.case.build()
-            step(self.case, module, self.share(SHARES, rank), rank)
+            step(self.case, module, self.shard(SHARDS, rank), rank)
             found.append(gradients_of(module))
-        # A share that reaches a parameter with no gradient counts as zero.
+        # A shard that reaches a parameter with no gradient counts as zero.
         return {
-            name: torch.stack([each[name] for each in found if name in each]).sum(0) / len(SHARES)
+            name: torch.stack([each[name] for each in found if name in each]).sum(0) / len(SHARDS)
             for name in dict.fromkeys(name for each in found for name in each)
         }
 
@@ -221,10 +225,10 @@ class Alone:
         # In training a module may return more than was stated, whose batch is not known.
         if learns(module) and len([*tensors(output)]) == len(axes):
             parts = [
-                objective(narrowed(output, axes, sum(SHARES[:rank]), size))
-                for rank, size in enumerate(SHARES)
+                objective(narrowed(output, axes, sum(SHARDS[:rank]), size))
+                for rank, size in enumerate(SHARDS)
             ]
-            torch.autograd.backward([sum(parts[1:], parts[0]) / len(SHARES)])
+            torch.autograd.backward([sum(parts[1:], parts[0]) / len(SHARDS)])
         return gradients_of(module)
 
 
@@ -250,17 +254,6 @@ def gradients_of(module: nn.Module) -> Tensors:
         for name, parameter in module.named_parameters()
         if parameter.grad is not None
     }
-
-
-def narrowed(tree: object, axes: list[int | None], start: int, size: int) -> tuple[object, ...]:
-    """The samples from ``start`` on; what has no batch dimension stays whole."""
-    remaining = iter(axes)
-
-    def narrow(tensor: Tensor) -> Tensor:
-        axis = next(remaining)
-        return tensor if axis is None else tensor.narrow(axis, start, size)
-
-    return convert(tree, narrow)
 
 
 def same(left: Tensor, right: Tensor) -> bool:

@@ -1,57 +1,13 @@
-"""The base class of a module's tests, and the same checks as a plain function."""
+"""The base class of a module's tests: the checks of the core, each a test of pytest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar, NoReturn
 
 import pytest
 
-from . import (
-    compilers,
-    construction,
-    cuda,
-    devices,
-    examples,
-    exporters,
-    gradients,
-    initialisation,
-    inputs,
-    modes,
-    outputs,
-    parallel,
-    precision,
-    processes,
-    registration,
-    representation,
-    side_effects,
-    state,
-    transforms,
-)
-from .case import Case, Contract
-from .checks import CHECKS, Check, checks_of, outcome_of
-from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding
+from .core import CHECKS, Case, Check, Contract, in_order, is_echo, outcome_of, wrong_opt_outs
+from .findings import Blocked, ContractViolation, NotApplicable
 
-# The order of the tests: what is the matter first, then what follows from it.
-FAMILIES = (
-    construction,
-    registration,
-    initialisation,
-    outputs,
-    side_effects,
-    devices,
-    modes,
-    gradients,
-    state,
-    precision,
-    inputs,
-    transforms,
-    representation,
-    examples,
-    parallel,
-    cuda,
-    compilers,
-    exporters,
-    processes,
-)
 OPEN = "waits for test_forward (not written yet)"
 _CASE = pytest.StashKey[Case]()
 
@@ -78,19 +34,6 @@ class ModuleContract(Contract):
         __tracebackhide__ = True
         if found := wrong_opt_outs(self.opt_out):
             raise ContractViolation(found)
-
-
-def wrong_opt_outs(opt_out: Mapping[str, str]) -> list[Finding]:
-    """The entries that name no check or give no reason."""
-    found = []
-    for name, reason in opt_out.items():
-        if name not in CHECKS:
-            advice = f"The checks are: {', '.join(CHECKS)}."
-            found.append(finding("opt_outs", name, "there is no check of that name", advice=advice))
-        elif not isinstance(reason, str) or not reason.strip():
-            advice = "Say why the module cannot keep it."
-            found.append(finding("opt_outs", name, "has no reason", advice=advice))
-    return found
 
 
 def marks_of(request: pytest.FixtureRequest) -> list[pytest.MarkDecorator]:
@@ -127,26 +70,5 @@ def as_test(check: Check) -> Callable[[ModuleContract, pytest.FixtureRequest], N
     return pytest.mark.slow(test) if check.slow else test
 
 
-def is_echo(check: Check, outcome: Exception | None) -> bool:
-    """Whether it only repeats that `forward` is not written, which `test_forward` says."""
-    return isinstance(outcome, NotImplementedError) and check.name != "forward"
-
-
-for _family in FAMILIES:
-    for _check in checks_of(_family.__name__):
-        setattr(ModuleContract, f"test_{_check.name}", as_test(_check))
-
-
-def run_checks(contract: Contract, *, slow: bool = False) -> list[Finding]:
-    """Find every breach of a module without pytest; opt-outs count as they do there."""
-    case = Case(contract)
-    found = wrong_opt_outs(contract.opt_out)
-    for check in CHECKS.values():
-        if check.name in contract.opt_out or (check.slow and not slow):
-            continue
-        outcome = outcome_of(case, check.name)
-        if isinstance(outcome, ContractViolation):
-            found.extend(outcome.findings)
-        elif isinstance(outcome, NotImplementedError) and not is_echo(check, outcome):
-            found.append(finding(check.name, "forward", f"is not written yet: {outcome}"))
-    return found
+for _check in in_order():
+    setattr(ModuleContract, f"test_{_check.name}", as_test(_check))

@@ -1,8 +1,19 @@
-"""Watches on a running module: the devices it names, the values it fetches, what it builds."""
+"""Where in the author's source something happens, and watches on a running module."""
 
-import importlib
-from collections.abc import Iterator
+import ast
+import inspect
+import os
+import pickle
+import random
+import re
+import sys
+import sysconfig
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
@@ -10,9 +21,18 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .findings import Finding, finding
-from .source import author_line, called_by_author
-from .structure import convert, tensors
+from .findings import Finding, Place, finding
+from .tree import convert, tensors
+
+_TORCH = f"{Path(torch.__file__).parent}{os.sep}"
+# Torch's files that only pass on what their caller asked for, such as `module.to("cuda")`.
+_PASSED_ON = {
+    str(Path(_TORCH, name)) for name in ("overrides.py", "_tensor.py", "nn/modules/module.py")
+}
+_SUITE = f"{Path(__file__).parent}{os.sep}"
+_STANDARD = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
+# Wherever packages are installed: in this Python, for the user, or in one that this builds on.
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 HOST_FETCHES = frozenset(
     {"item", "cpu", "numpy", "tolist", "__array__", "__float__", "__int__", "__index__", "__bool__"}
@@ -29,6 +49,115 @@ _MOVES = ("to", "type")
 _DEVICES = frozenset({"cpu", "cuda", "hpu", "meta", "mps", "mtia", "xpu"})
 
 
+def place(filename: str, line: int) -> Place:
+    """`file:line`, from the working folder on if the file is in it."""
+    folder = f"{os.getcwd()}{os.sep}"
+    inside = filename.startswith(folder) and not is_installed(filename)
+    return Place(f"{filename.removeprefix(folder) if inside else Path(filename).name}:{line}")
+
+
+def is_torch(filename: str) -> bool:
+    """Whether a file belongs to torch itself."""
+    return filename.startswith(_TORCH)
+
+
+def is_installed(filename: str) -> bool:
+    """Whether a file belongs to an installed package."""
+    return any(folder in filename for folder in _PACKAGES)
+
+
+def is_foreign(filename: str) -> bool:
+    """Whether a file is torch's, Python's or the suite's, so nothing that an author could fix."""
+    if is_torch(filename) or filename.startswith((_SUITE, "<")):
+        return True
+    return filename.startswith(_STANDARD) and not is_installed(filename)
+
+
+def place_of(error: BaseException, callers: str = "") -> Place | None:
+    """The innermost line of the author's code that an exception passed, inside of all `callers`."""
+    stack = [
+        (frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    inside = [at for at, (name, _) in enumerate(stack, 1) if callers and name.startswith(callers)]
+    frames = [frame for frame in stack[max(inside, default=0) :] if not is_foreign(frame[0])]
+    # A package that the author only uses is further in; the author's own may be installed as well.
+    own = [frame for frame in frames if not is_installed(frame[0])] or frames
+    return place(*own[-1]) if own else None
+
+
+def place_in(stack: str) -> Place | None:
+    """The innermost line of the author's code in the text of a stack."""
+    for filename, line in reversed(re.findall(r'File "(.+)", line (\d+)', stack)):
+        if not is_foreign(filename):
+            return place(filename, int(line))
+    return None
+
+
+def called_by_author() -> Place | None:
+    """The author's line that called torch; None if torch called itself."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame and frame.f_code.co_filename in _PASSED_ON:
+        frame = frame.f_back
+    if frame is None or is_torch(frame.f_code.co_filename):
+        return None
+    return place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def author_line() -> str:
+    """The innermost line of the author's code that is running now."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame and is_foreign(frame.f_code.co_filename):
+        frame = frame.f_back
+    return place(frame.f_code.co_filename, frame.f_lineno) if frame else "forward"
+
+
+def line_of(root: nn.Module, attribute: str, *, in_forward: bool) -> Place | None:
+    """The line that assigns an attribute, given by its path; a line of `forward` first if asked."""
+    owner: nn.Module | None = root
+    owners: list[tuple[nn.Module, str]] = []
+    for name in re.split(r"[\[ ]", attribute)[0].split("."):
+        if owner is None:
+            break
+        owners.append((owner, name))
+        owner = vars(owner).get("_modules", {}).get(name)
+    # Innermost first: a layer of torch's has no line of the author's, but what made it has one.
+    for owner, name in reversed(owners):
+        forward = [type(owner).forward] if in_forward else []
+        for scope in (*forward, *type(owner).__mro__):
+            if found := statement_about(scope, name):
+                return found
+    return None
+
+
+def statement_about(scope: Any, name: str) -> Place | None:
+    """The first statement of a class or function that assigns, registers or defines a name."""
+    try:
+        filename = inspect.getsourcefile(scope) or ""
+        if is_foreign(filename):
+            return None
+        lines, start = inspect.getsourcelines(scope)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        # Built at run time, or edited since: there is no source to look at.
+        return None
+    found = [node.lineno for node in ast.walk(tree) if is_about(node, name)]
+    return place(filename, start + min(found) - 1) if found else None
+
+
+def is_about(node: ast.AST, name: str) -> Any:
+    """Whether a node of a class's source is about an attribute of that name."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name == name
+    if isinstance(node, ast.Attribute):
+        # `self.count = ...`, and `self.count.add_(1)`, where something is done to it.
+        return node.attr == name and isinstance(node.ctx, ast.Store)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    if node.func.attr in ("register_buffer", "register_parameter", "add_module", "setattr"):
+        return node.args and ast.unparse(node.args[0]) == repr(name)
+    return isinstance(node.func.value, ast.Attribute) and node.func.value.attr == name
+
+
 class DeviceWatch(TorchFunctionMode):
     """Notes what the author's own lines ask of devices: literals, factories, fetches, squeezes."""
 
@@ -37,12 +166,12 @@ class DeviceWatch(TorchFunctionMode):
         super().__init__()
         self.home = home
         self.moved = moved or {}
-        self.named: dict[str, str] = {}
-        self.fetched: dict[str, str] = {}
-        self.fetched_lengths: dict[str, str] = {}
-        self.created: dict[str, str] = {}
-        self.foreign: dict[str, str] = {}
-        self.squeezed: dict[str, tuple[int, ...]] = {}
+        self.named: dict[Place, str] = {}
+        self.fetched: dict[Place, str] = {}
+        self.fetched_lengths: dict[Place, str] = {}
+        self.created: dict[Place, str] = {}
+        self.foreign: dict[Place, str] = {}
+        self.squeezed: dict[Place, tuple[int, ...]] = {}
         self.split = ""
         # Kept alive, so that no later tensor takes over an identity.
         self.known: dict[int, Tensor] = {}
@@ -57,33 +186,33 @@ class DeviceWatch(TorchFunctionMode):
         """Note the call if the author made it, then let it happen."""
         args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
         name = getattr(func, "__name__", "")
-        place = called_by_author()
+        line = called_by_author()
         if name == "_pack_padded_sequence":
             # Its lengths live on the CPU by torch's own rule.
             self.fetched_lengths.clear()
         if name in ("embedding", "embedding_bag"):
             self.note_lookup(args, kwargs)
-        if place:
-            self.note_foreign(name, place, args, kwargs)
-            self.note_request(name, place, args, kwargs)
+        if line:
+            self.note_foreign(name, line, args, kwargs)
+            self.note_request(name, line, args, kwargs)
         result = func(*args, **kwargs)
-        if place:
-            self.note_result(name, place, kwargs, result)
+        if line:
+            self.note_result(name, line, kwargs, result)
         return result
 
     def follow(self, tensor: Tensor) -> Tensor:
         """What an alias refers to after the move: `.to()` changes a parameter where it is."""
         return self.moved.get(id(tensor), tensor)
 
-    def note_foreign(self, name: str, place: str, args: Any, kwargs: Any) -> None:
+    def note_foreign(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
         """Note tensors on another device that no watched call made."""
         for _, tensor in tensors((args, kwargs)):
             if tensor.device.type != self.home and tensor.dim() and id(tensor) not in self.known:
                 problem = f"`{name}` meets a tensor of shape {tuple(tensor.shape)} "
-                note = f"{problem}that is no input, parameter or buffer"
-                self.foreign.setdefault(place, note)
+                note = f"{problem}that is not an input, parameter or buffer"
+                self.foreign.setdefault(line, note)
 
-    def note_request(self, name: str, place: str, args: Any, kwargs: Any) -> None:
+    def note_request(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
         """Note devices named in the call, and values fetched to the host."""
         devices = [kwargs.get("device")]
         if name in _MOVES:
@@ -94,92 +223,45 @@ class DeviceWatch(TorchFunctionMode):
             device = device_type(named)
             # On the CPU itself only a literal tells `.to("cpu")` from `.to(x.device)`.
             if device == "cpu" and name == "to" and isinstance(named, str):
-                self.note_fetch("to('cpu')", place, args)
+                self.note_fetch("to('cpu')", line, args)
             elif device and device != self.home:
-                self.named.setdefault(place, f"`{name}` names the device {device!r}")
+                self.named.setdefault(line, f"`{name}` names the device {device!r}")
         if name in HOST_FETCHES:
-            self.note_fetch(name, place, args)
+            self.note_fetch(name, line, args)
         if name == "squeeze" and len(args) == 1 and "dim" not in kwargs:
-            self.squeezed.setdefault(place, tuple(args[0].shape))
+            self.squeezed.setdefault(line, tuple(args[0].shape))
 
     def note_lookup(self, args: Any, kwargs: Any) -> None:
         """Note indices and table on two devices, which fake tensors let pass."""
         if len(found := {tensor.device.type for _, tensor in tensors((args, kwargs))}) > 1:
             self.split = f"an embedding meets tensors on {' and '.join(sorted(found))}"
 
-    def note_fetch(self, name: str, place: str, args: Any) -> None:
+    def note_fetch(self, name: str, line: Place, args: Any) -> None:
         """Note a value fetched to the host; lengths apart, for they may turn out legal."""
         tensor = args[0]
         lengths = name in ("cpu", "to('cpu')") and not tensor.is_floating_point()
         notes = self.fetched_lengths if lengths else self.fetched
         call = f".{name}" if "(" in name else f".{name}()"
-        notes.setdefault(place, f"`{call}` fetches a tensor of shape {tuple(tensor.shape)}")
+        notes.setdefault(line, f"`{call}` fetches a tensor of shape {tuple(tensor.shape)}")
 
-    def note_result(self, name: str, place: str, kwargs: Any, result: Any) -> None:
+    def note_result(self, name: str, line: Place, kwargs: Any, result: Any) -> None:
         """Note what a factory left on another device."""
         for _, tensor in tensors(result):
             self.known[id(tensor)] = tensor
             away = tensor.device.type != self.home and tensor.dim()
             if name in FACTORIES and away and kwargs.get("device") is None:
                 problem = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)} "
-                self.created.setdefault(place, f"{problem}without `device=`")
+                self.created.setdefault(line, f"{problem}without `device=`")
 
     def literals(self, check_name: str) -> Iterator[Finding]:
         """The devices that the author's lines named (NN301)."""
-        for place, problem in self.named.items():
-            yield finding(check_name, place, problem, "NN301")
+        for line, problem in self.named.items():
+            yield finding(check_name, line, problem, "NN301")
 
     def host_fetches(self, check_name: str) -> Iterator[Finding]:
         """The values that the author's lines fetched to the host (NN404)."""
-        for place, problem in {**self.fetched, **self.fetched_lengths}.items():
-            yield finding(check_name, place, problem, "NN404")
-
-
-class PrecisionWatch(TorchFunctionMode):
-    """Notes whether a module leaves double precision on the way, as norms in float32 do."""
-
-    def __init__(self) -> None:
-        """Nothing has left it yet."""
-        super().__init__()
-        self.lowered = False
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Compare what comes out with what went in."""
-        result = func(*args, **(kwargs or {}))
-        given = {tensor.dtype for _, tensor in tensors((args, kwargs))}
-        given_back = {tensor.dtype for _, tensor in tensors(result)}
-        if torch.float64 in given and given_back & {torch.float32, torch.bfloat16, torch.float16}:
-            self.lowered = True
-        return result
-
-
-class RandomnessWatch(TorchFunctionMode):
-    """Notes the author's lines that draw from torch's generator, whatever the function is."""
-
-    def __init__(self) -> None:
-        """Nothing is drawn yet."""
-        super().__init__()
-        self.drawn: dict[str, str] = {}
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Compare the generator's state before the call with the one after it."""
-        before = torch.get_rng_state()
-        result = func(*args, **(kwargs or {}))
-        if not torch.equal(before, torch.get_rng_state()):
-            self.drawn.setdefault(author_line(), getattr(func, "__name__", "forward"))
-        return result
+        for line, problem in {**self.fetched, **self.fetched_lengths}.items():
+            yield finding(check_name, line, problem, "NN404")
 
 
 def device_type(device: object) -> str:
@@ -227,31 +309,41 @@ def creations_watched() -> Iterator[Creations]:
         yield created
 
 
+def random_states() -> tuple[object, ...]:
+    """The states of the generators that a program draws from unless it has one of its own."""
+    numpy = sys.modules.get("numpy")
+    # As bytes, for arrays of numbers do not compare as wholes.
+    numbers = pickle.dumps(numpy.random.get_state()) if numpy else b""
+    return random.getstate(), numbers, torch.get_rng_state().numpy().tobytes()
+
+
 @contextmanager
-def fixed_sizes_watched() -> Iterator[list[str]]:
-    """Note the author's lines that, while a module is traced, leave a free size only one value."""
-    places: list[str] = []
-    # Torch's own affair: where a later one has changed it, no line is named, and nothing fails.
+def lines_that_change(observe: Callable[[], Any]) -> Iterator[list[tuple[Place, Any]]]:
+    """Note the author's lines after which something is another than before, and what it then is.
+
+    It looks after each line, which takes its time.
+    """
+    found: list[tuple[Place, Any]] = []
+    seen = observe()
+    last: dict[FrameType, int] = {}
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal seen
+        filename = frame.f_code.co_filename
+        if is_foreign(filename) or is_installed(filename):
+            return None
+        if (now := observe()) != seen:
+            seen = now
+            # What changed before a call is of the line that calls; the suite's own is not noted.
+            whose = frame.f_back if event == "call" else frame
+            if whose in last:
+                found.append((place(whose.f_code.co_filename, last[whose]), now))
+        last[frame] = frame.f_lineno
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        shapes: Any = importlib.import_module("torch.fx.experimental.symbolic_shapes")
-    except ImportError:
-        shapes = None
-    sizes = getattr(shapes, "ShapeEnv", None)
-    evaluate = getattr(sizes, "evaluate_expr", None)
-    if evaluate is None:
-        yield places
-        return
-
-    def constants(environment: Any) -> int:
-        replacements = getattr(environment, "replacements", {})
-        return sum(value.is_number for value in replacements.values())
-
-    def evaluate_and_watch(environment: Any, *args: Any, **kwargs: Any) -> Any:
-        before = constants(environment)
-        result = evaluate(environment, *args, **kwargs)
-        if constants(environment) > before:
-            places.append(author_line())
-        return result
-
-    with patch.object(sizes, "evaluate_expr", evaluate_and_watch):
-        yield places
+        yield found
+    finally:
+        sys.settrace(before)

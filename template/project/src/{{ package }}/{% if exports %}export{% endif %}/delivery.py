@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..command import InputError, Reported, iter_causes, report_error, say, stop_status
 from .comparison import NotLoadedBack, compare
@@ -70,7 +71,12 @@ def _loaded(target: Target) -> Subject:
         raise explain(error, None, _log(target.out)) from error
 
 
-def _written(target: Target, subject: Subject, folder: Path, metadata: dict[str, object]) -> Written:
+def _written(
+    target: Target,
+    subject: Subject,
+    folder: Path,
+    metadata: dict[str, Any],
+) -> Written:
     try:
         return target.write(subject, folder, metadata)
     except (InputError, OSError) as _:
@@ -82,7 +88,7 @@ def _written(target: Target, subject: Subject, folder: Path, metadata: dict[str,
             # AOTInductor wraps the error of a full disk.
             if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise cause from error
-        raise explain(error, subject.model, _log(target.out)) from error
+        raise explain(error, subject.model, _log(target.out), subject.example()) from error
 
 
 def _log(out: Path) -> Path:

@@ -12,7 +12,7 @@ import torch
 
 from ..task.data import DYNAMIC, PREPROCESSING
 from ..task.objective import PRIMARY
-from .comparison import Comparison, Latency
+from .comparison import Comparison
 from .subject import Subject
 from .target import Written
 
@@ -24,26 +24,25 @@ PACKAGE = __package__.partition(".")[0]
 
 
 def describe(subject: Subject) -> dict[str, Any]:
-    """Return the metadata, with which whoever gets an artefact alone can feed it, and find its source."""
+    """Return the metadata: all that one needs to feed an artefact, and to find its source."""
     example = subject.example()
-    outputs, shapes = subject.outputs(example), subject.output_shapes()
-    inputs = {
-        name: [
-            DYNAMIC[name][axis].name if axis in DYNAMIC[name] else size
-            for axis, size in enumerate(tensor.shape)
-        ]
-        for name, tensor in example.items()
-    }
+    shapes = subject.output_shapes()
     return {
         "format": FORMAT,
         "name": PACKAGE,
         "inputs": [
-            {"name": name, "dtype": _dtype(tensor), "shape": inputs[name]}
+            _tensor(
+                name,
+                tensor,
+                [
+                    DYNAMIC[name][axis].name if axis in DYNAMIC[name] else size
+                    for axis, size in enumerate(tensor.shape)
+                ],
+            )
             for name, tensor in example.items()
         ],
         "outputs": [
-            {"name": name, "dtype": _dtype(tensor), "shape": shapes[name]}
-            for name, tensor in outputs.items()
+            _tensor(name, tensor, shapes[name]) for name, tensor in subject.outputs(example).items()
         ],
         "dimensions": {
             name: {"minimum": dimension.minimum, "maximum": dimension.maximum}
@@ -77,34 +76,17 @@ class Report:
 
     def to_json(self) -> str:
         """Return the content of ``export.json``."""
-        found = self.comparison
+        found = dataclasses.asdict(self.comparison)
+        metrics = {side: _finite(found.pop(side)) for side in ("before", "after")}
         values = {
             "target": self.target,
-            "files": list(self.written.files),
-            "facts": self.written.facts,
+            **dataclasses.asdict(self.written),
             "metadata": self.metadata,
-            "samples": found.samples,
-            "proved": found.proved,
-            "metric_error": found.metric_error or None,
-            "greatest_difference": found.difference,
-            "metrics": {
-                "before": _finite(found.worst.before),
-                "after": _finite(found.worst.after),
-            },
-            "degradation": found.worst.degradation if found.proved else None,
-            "limits": dataclasses.asdict(self.written.limits),
+            "proved": self.comparison.proved,
+            **found,
+            "degradation": found["degradation"] if self.comparison.proved else None,
+            "metrics": metrics,
             "bytes": {"before": self.bytes_before, "after": self.bytes_after},
-            "differences_at_edges": found.edges,
-            "batch_sizes": {
-                size: {
-                    "greatest_difference": one.difference,
-                    "milliseconds": {
-                        "before": dict(zip(("p50", "p95"), one.latency_before, strict=True)),
-                        "after": dict(zip(("p50", "p95"), one.latency_after, strict=True)),
-                    },
-                }
-                for size, one in found.batch_sizes.items()
-            },
         }
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -112,15 +94,13 @@ class Report:
         """Return the same in a few lines."""
         found = self.comparison
         rows = [("", "model", self.target)]
-        for name, value in found.worst.before.items():
-            rows.append((name, f"{value:.5g}", f"{found.worst.after[name]:.5g}"))
-        rows += [
-            ("greatest difference", "", f"{found.difference:.1e}"),
-            ("size", _size(self.bytes_before), _size(self.bytes_after)),
-        ]
+        for name, value in found.before.items():
+            rows.append((name, f"{value:.5g}", f"{found.after[name]:.5g}"))
+        rows.append(("greatest difference", "", f"{found.greatest_difference:.1e}"))
+        rows.append(("size", _size(self.bytes_before), _size(self.bytes_after)))
         for size, one in found.batch_sizes.items():
-            name = f"batch of {size}, p50 / p95"
-            rows.append((name, _latency(one.latency_before), _latency(one.latency_after)))
+            before, after = map(_latency, one["milliseconds"].values())
+            rows.append((f"batch of {size}, p50 / p95", before, after))
         lines = [f"{name:26}{before:>22}{after:>22}" for name, before, after in rows]
         # What is itself a table is for export.json alone.
         facts = [
@@ -137,22 +117,21 @@ def size_of(paths: list[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+def _size(count: int) -> str:
+    return f"{count / 1000:,.0f} kB"
+
+
+def _latency(percentiles: dict[str, float]) -> str:
+    return f"{percentiles['p50']:.2f} / {percentiles['p95']:.2f} ms"
+
+
+def _tensor(name: str, tensor: torch.Tensor, shape: list[int | str]) -> dict[str, Any]:
+    return {"name": name, "dtype": str(tensor.dtype).removeprefix("torch."), "shape": shape}
 
 
 def _finite(figures: dict[str, float]) -> dict[str, float | None]:
     # JSON has no NaN.
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
-
-
-def _size(count: int) -> str:
-    return f"{count / 1000:,.0f} kB"
-
-
-def _latency(percentiles: Latency) -> str:
-    p50, p95 = percentiles
-    return f"{p50:.2f} / {p95:.2f} ms"
 
 
 def _git() -> dict[str, Any] | None:
@@ -162,22 +141,16 @@ def _git() -> dict[str, Any] | None:
     commit = _git_output("rev-parse", "HEAD")
     if tracked is None or commit is None:
         return None
-    changes = _git_output("status", "--porcelain", "--", ".")
-    return {"commit": commit, "dirty": bool(changes)}
+    return {"commit": commit, "dirty": bool(_git_output("status", "--porcelain", "--", "."))}
 
 
 def _git_output(*arguments: str) -> str | None:
     command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
+    # A git hook's environment says which repository it is about.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        process = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            check=True,
-            # A git hook's environment says which repository it is about.
-            env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-        )
+        output = subprocess.check_output(command, env=own, stderr=subprocess.DEVNULL, text=True)
     except (OSError, subprocess.CalledProcessError) as _:
         # No git, no repository, or one without a commit.
         return None
-    return process.stdout.strip()
+    return output.strip()

@@ -1,4 +1,4 @@
-"""What all targets of an export have in common; free of torch, so that ``--help`` answers at once."""
+"""What all targets of an export have in common, without torch: ``--help`` answers at once."""
 
 import abc
 import contextlib

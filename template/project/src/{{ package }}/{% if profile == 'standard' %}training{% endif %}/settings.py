@@ -23,6 +23,8 @@ OLD_NAMES = {
     "optimizer.warmup_share": "optimizer.warmup_ratio",
     "output": "output_dir",
 }
+# Settings of optional parts, with the values that need no such part.
+LEFT_OUT = {"strategy": "ddp", "tracker": "none"}
 CALLED = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 
 
@@ -105,6 +107,7 @@ def _merged(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
 
 
 def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
     renamed = {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
     }
@@ -118,9 +121,10 @@ def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         if not isinstance(new_table, dict) or new_name in new_table:
             raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
         new_table[new_name] = old_table.pop(name)
-    if renamed.get("strategy") == "ddp" and not hasattr(TrainConfig, "strategy"):
-        # Without the answer `fsdp`, there is no other one to choose.
-        del renamed["strategy"]
+    for name, value in LEFT_OUT.items():
+        # Recorded where the part was chosen, as it was in every repository before 0.4.
+        if name not in known and renamed.get(name) == value:
+            del renamed[name]
     return renamed
 
 

@@ -1,1 +1,0 @@
-"""Why a model cannot be exported: which rule of the module contract it breaks, and where."""

@@ -1,0 +1,361 @@
+"""The core, without pytest: what an author states of a module, and the checks that run on it."""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding
+from .isolation import isolated, seed_everything
+from .tree import (
+    apply,
+    batch_axis,
+    convert,
+    extrapolated,
+    normalised,
+    shapes,
+    stated_shapes,
+    tensors,
+)
+from .watches import line_of, place_of
+
+BATCH = 3
+INPUT_SEED = 1000
+
+
+class Contract:
+    """What an author states about a module; `ModuleContract` makes tests of it.
+
+    Attributes:
+        parameter_count: The number of parameter elements, all of them trainable.
+        parameter_shapes: Names and shapes of all parameters, if those are to be stated.
+        opt_out: Checks that this module leaves out, each with the reason for it.
+        torchscript: Whether the module promises to work with TorchScript.
+    """
+
+    parameter_count: ClassVar[int | None] = None
+    parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]] | None] = None
+    opt_out: ClassVar[Mapping[str, str]] = {}
+    torchscript: ClassVar[bool] = False
+    # In which modes a check calls forward that has no mode of its own: training, eval.
+    _modes: ClassVar[tuple[bool, ...]] = (True, False)
+
+    def build(self, *args: Any, **kwargs: Any) -> nn.Module:
+        """Build the module; pass `device` and `dtype` on if the module takes them."""
+        raise NotImplementedError
+
+    def inputs(self, batch: int) -> Any:
+        """Return forward's arguments for that many samples, on the CPU in the default dtype.
+
+        A tuple holds them by position, a dictionary by name.
+        """
+        raise NotImplementedError
+
+    def output_shape(self, batch: int) -> object:
+        """Return the output's shape; a tuple or dictionary of shapes for such outputs.
+
+        Where it is not stated, batches of 2 and 3 show what any other batch has to give.
+        """
+        return None
+
+
+class Instance(Contract):
+    """A module that exists already, a trained one say, which is copied instead of built.
+
+    Args:
+        module: The module; it is left as it is.
+        inputs: An example of forward's arguments by name. Where all tensors in it are equally
+            long, their first dimension is the batch.
+    """
+
+    _modes = (False,)
+    # What holds of a module without its constructor, and matters where it is only called.
+    checks = (
+        *("construction", "registry", "forward", "creation", "devices", "retained_state"),
+        *("eval_determinism", "single_sample", "repetition"),
+    )
+
+    def __init__(self, module: nn.Module, inputs: Mapping[str, Any]) -> None:
+        """Keep the module and the example."""
+        self.module = module
+        self.example = dict(inputs)
+        lengths = {tensor.shape[0] if tensor.dim() else -1 for _, tensor in tensors(self.example)}
+        self.rows = max(lengths) if len(lengths) == 1 else -1
+
+    def build(self) -> nn.Module:
+        """Copy the module."""
+        return copy.deepcopy(self.module)
+
+    def inputs(self, batch: int) -> dict[str, Any]:
+        """Repeat the samples of the example until there are that many."""
+        if self.rows < 1:
+            return self.example
+        rows = torch.arange(batch) % self.rows
+        return {name: convert(value, lambda one: one[rows]) for name, value in self.example.items()}
+
+
+class Case:
+    """One module with its inputs; every answer is the same each time it is asked."""
+
+    def __init__(self, contract: Contract, names: Iterable[str] | None = None) -> None:
+        """Wrap what the author states; with ``names``, these checks wait for one another alone."""
+        self.contract = contract
+        self.names = frozenset(CHECKS if names is None else names)
+        self.modes = contract._modes
+        self.outcomes: dict[str, Exception | None] = {}
+        # What is expensive to make, kept by the check that made it for the ones that follow.
+        self.kept: dict[str, Any] = {}
+
+    def accepts(self, option: str) -> bool:
+        """Whether the builder takes `device` or `dtype`."""
+        parameters = inspect.signature(self.contract.build).parameters
+        return option in parameters or any(
+            parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
+        )
+
+    def raw_build(self, **options: Any) -> nn.Module:
+        """Build with a fixed seed; what the constructor raises comes through unchanged."""
+        for option in options:
+            if not self.accepts(option):
+                raise NotApplicable(f"build() takes no `{option}`")
+        seed_everything(0)
+        return self.contract.build(**options)
+
+    def build(self, *, training: bool = True, **options: Any) -> nn.Module:
+        """Build with a fixed seed, in the mode asked for, lazy parameters given their shapes."""
+        module = self.raw_build(**options)
+        if is_lazy(module):
+            if options.get("device") is not None:
+                raise NotApplicable("a lazy module has no shapes before its first forward")
+            module.eval()
+            dtype = options.get("dtype") or torch.get_default_dtype()
+            with torch.no_grad():
+                apply(module, self.inputs(dtype=dtype))
+        module.train(training)
+        return module
+
+    def inputs(
+        self,
+        batch: int = BATCH,
+        *,
+        seed: int = 0,
+        dtype: torch.dtype | None = None,
+        gradients: bool = False,
+    ) -> Any:
+        """Fresh inputs, the same for one seed; floating ones cast and made leaves if asked."""
+
+        def prepare(tensor: Tensor) -> Tensor:
+            prepared = tensor.detach().clone()
+            if dtype is not None and prepared.is_floating_point():
+                prepared = prepared.to(dtype)
+            elif dtype is torch.float64 and prepared.is_complex():
+                prepared = prepared.to(torch.complex128)
+            if gradients and (prepared.is_floating_point() or prepared.is_complex()):
+                prepared.requires_grad_()
+            return prepared
+
+        # Not the seed of the parameters, or inputs would have their values.
+        seed_everything(INPUT_SEED + seed)
+        inputs = self.contract.inputs(batch)
+        if not isinstance(inputs, tuple | Mapping):
+            raise TypeError("inputs(batch) must return a tuple or a dict of forward's arguments")
+        return convert(inputs, prepare)
+
+    def call(self, module: Callable[..., Any], inputs: Any, seed: int = 0) -> Any:
+        """Call the module from a fixed random state."""
+        seed_everything(seed)
+        return apply(module, inputs)
+
+    def output_shape(self, batch: int = BATCH) -> object:
+        """The stated shape of the output, as nested tuples and dictionaries."""
+        stated = self.contract.output_shape(batch)
+        return self.observed_shape(batch) if stated is None else normalised(stated)
+
+    def observed_shape(self, batch: int) -> object:
+        """The shape of the output that follows from what batches of 2 and 3 give."""
+        if "shapes" not in self.kept:
+            with torch.no_grad():
+                self.kept["shapes"] = [
+                    shapes(self.call(self.build(training=False), self.inputs(size)))
+                    for size in (2, 3)
+                ]
+        return extrapolated(*self.kept["shapes"], batch)
+
+    def input_axes(self) -> list[int | None]:
+        """The batch's dimension in each input tensor; None where it has no such dimension."""
+        small, large = ([one.shape for _, one in tensors(self.inputs(size))] for size in (2, 3))
+        return [batch_axis(*pair) for pair in zip(small, large, strict=True)]
+
+    def output_axes(self) -> list[int | None]:
+        """The same for each output tensor."""
+        small, large = (stated_shapes(self.output_shape(size)) for size in (2, 3))
+        return [batch_axis(*pair) for pair in zip(small, large, strict=True)]
+
+    def require_batch(self, *, of_output: bool = True) -> None:
+        """Leave the check if the inputs, or the outputs, do not depend on the batch."""
+        if all(axis is None for axis in self.input_axes()):
+            raise NotApplicable("the inputs have no batch dimension")
+        if of_output and all(axis is None for axis in self.output_axes()):
+            raise NotApplicable("the output has no batch dimension")
+
+
+def is_lazy(module: nn.Module) -> bool:
+    """Whether a parameter or buffer still waits for its shape."""
+    state = [*module.parameters(), *module.buffers()]
+    return any(nn.parameter.is_lazy(tensor) for tensor in state)
+
+
+Findings = Iterator[Finding]
+CheckFunction = Callable[[Case], Findings]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that every module inherits as `test_<name>`."""
+
+    name: str
+    function: CheckFunction
+    calls_forward: bool
+    slow: bool
+    after: tuple[str, ...]
+
+
+CHECKS: dict[str, Check] = {}
+
+# The checks that find causes, in the order in which one breach shows: what fails in one of them
+# would only be repeated, less clearly, by the checks after it.
+BUILT = ("construction", "registry", "initialisation")
+RUNS = (*BUILT, "forward", "creation", "unchanged_inputs")
+STEADY = (*RUNS, "host_fetches", "devices", "retained_state", "eval_determinism")
+SOUND = (*STEADY, "repetition", "state_dict")
+# What `forward` does to an attribute is wrong there, not where `__init__` makes it.
+_OF_FORWARD = ("retained_state", "repetition", "bounded_memory", "optimizer_step")
+
+
+def check(
+    *,
+    after: tuple[str, ...],
+    calls_forward: bool = True,
+    slow: bool = False,
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Add a function to the suite; it yields its findings."""
+
+    def add(function: CheckFunction) -> CheckFunction:
+        name = function.__name__
+        CHECKS[name] = Check(name, function, calls_forward, slow, after)
+        return function
+
+    return add
+
+
+def in_order() -> list[Check]:
+    """All checks: those that find causes first, slow ones last."""
+    found = [CHECKS[name] for name in dict.fromkeys((*SOUND, *CHECKS))]
+    return sorted(found, key=lambda this: this.slow)
+
+
+def run_checks(
+    contract: Contract,
+    names: Iterable[str] | None = None,
+    *,
+    slow: bool = False,
+) -> list[Finding]:
+    """Find every breach of a module; opt-outs count as they do under pytest.
+
+    Args:
+        contract: What is stated about the module.
+        names: The checks to run; they wait for one another alone. All by default.
+        slow: Whether all checks are all of them, or those that take milliseconds.
+    """
+    case = Case(contract, names)
+    found = wrong_opt_outs(contract.opt_out)
+    for this in in_order():
+        left_out = this.name not in case.names or (this.slow and not slow and names is None)
+        if left_out or this.name in contract.opt_out:
+            continue
+        outcome = outcome_of(case, this.name)
+        if isinstance(outcome, ContractViolation):
+            found.extend(outcome.findings)
+        elif isinstance(outcome, NotImplementedError) and not is_echo(this, outcome):
+            found.append(finding(this.name, "forward", f"is not written yet: {outcome}"))
+    return found
+
+
+def wrong_opt_outs(opt_out: Mapping[str, str]) -> list[Finding]:
+    """The entries that name no check or give no reason."""
+    found = []
+    for name, reason in opt_out.items():
+        if name not in CHECKS:
+            fix = f"The checks are: {', '.join(CHECKS)}."
+            found.append(finding("opt_outs", name, "there is no check of that name", fix=fix))
+        elif not isinstance(reason, str) or not reason.strip():
+            fix = "Say why the module cannot keep it."
+            found.append(finding("opt_outs", name, "has no reason", fix=fix))
+    return found
+
+
+def outcome_of(case: Case, name: str) -> Exception | None:
+    """Run a check once for a case: None if it passes, else why it does not."""
+    if name not in case.outcomes:
+        case.outcomes[name] = obstacle(case, CHECKS[name]) or run(case, CHECKS[name])
+    return case.outcomes[name]
+
+
+def obstacle(case: Case, this: Check) -> Exception | None:
+    """Why a check must wait: an earlier one failed, or `forward` is not written yet."""
+    for name in this.after:
+        if name in case.contract.opt_out or name not in case.names:
+            continue
+        outcome = outcome_of(case, name)
+        if isinstance(outcome, ContractViolation):
+            codes = dict.fromkeys(found.code or found.check for found in outcome.findings)
+            return Blocked(f"waits for test_{name} ({', '.join(codes)})")
+        if isinstance(outcome, NotImplementedError | Blocked):
+            return outcome
+    return None
+
+
+def is_echo(this: Check, outcome: Exception | None) -> bool:
+    """Whether it only repeats that `forward` is not written, which `test_forward` says."""
+    return isinstance(outcome, NotImplementedError) and this.name != "forward"
+
+
+def run(case: Case, this: Check) -> Exception | None:
+    """Run one check by itself, leaving no trace of it behind."""
+    with isolated():
+        try:
+            found = list(this.function(case))
+        except NotApplicable as outcome:
+            return outcome.with_traceback(None)
+        except Exception as error:
+            if this.name == "forward" and isinstance(error, NotImplementedError):
+                return error
+            found = [unexpected(this.name, error)]
+        return ContractViolation(located(case, found)) if found else None
+
+
+def located(case: Case, found: list[Finding]) -> list[Finding]:
+    """The findings with the lines of the author's that made their attributes."""
+    if all(one.place for one in found):
+        return found
+    contract = case.contract
+    try:
+        module = contract.module if isinstance(contract, Instance) else case.raw_build()
+    except Exception:
+        return found
+    lines = (line_of(module, one.attribute, in_forward=one.check in _OF_FORWARD) for one in found)
+    return [
+        one if one.place else replace(one, place=str(line or ""))
+        for one, line in zip(found, lines, strict=True)
+    ]
+
+
+def unexpected(name: str, error: Exception, doing: str = "", fix: str = "") -> Finding:
+    """A finding about an exception that the module raised during a check."""
+    text = " ".join(str(error).split()).rstrip(".") or "no message"
+    problem = f"{doing}{type(error).__name__}: {text}"
+    return finding(name, place_of(error) or "forward", problem, fix=fix)

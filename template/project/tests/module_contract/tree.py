@@ -1,0 +1,286 @@
+"""Nested values: tensors in inputs and outputs, and what a module holds on plain attributes."""
+
+import dataclasses
+import functools
+import types
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .findings import NotApplicable
+
+_PLAIN = (bool, int, float, complex, str)
+# What every module carries; anything else in its `vars` was put there by its author.
+_FRAME = frozenset(vars(nn.Module()))
+_CONTAINERS = (list, tuple, set, frozenset, deque)
+_PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
+
+
+def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every value that is not a container, with its path, in a fixed order."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}[{key!r}]")
+    elif isinstance(tree, tuple | list):
+        for index, value in enumerate(tree):
+            yield from leaves(value, f"{path}[{index}]")
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for field in dataclasses.fields(tree):
+            yield from leaves(getattr(tree, field.name), f"{path}.{field.name}")
+    else:
+        yield path, tree
+
+
+def tensors(tree: object, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in it, with its path."""
+    for where, value in leaves(tree, path):
+        if isinstance(value, Tensor):
+            yield where, value
+
+
+def convert(
+    tree: Any,
+    change: Callable[[Tensor], object],
+    plain: Callable[[Any], object] = lambda value: value,
+) -> Any:
+    """The same structure with every tensor changed, and every other value by `plain`."""
+    if isinstance(tree, Tensor):
+        return change(tree)
+    if isinstance(tree, Mapping):
+        changed = {key: convert(value, change, plain) for key, value in tree.items()}
+        return changed if type(tree) is dict else type(tree)(**changed)
+    if isinstance(tree, tuple | list):
+        items = [convert(value, change, plain) for value in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        names = [field.name for field in dataclasses.fields(tree) if field.init]
+        changed = {name: convert(getattr(tree, name), change, plain) for name in names}
+        return dataclasses.replace(tree, **changed)
+    return plain(tree)
+
+
+def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs as positional and keyword arguments: a tuple by position, a dictionary by name."""
+    return ((), dict(inputs)) if isinstance(inputs, Mapping) else (inputs, {})
+
+
+def apply(function: Callable[..., Any], inputs: Any) -> Any:
+    """Call a function with inputs."""
+    args, kwargs = arguments(inputs)
+    return function(*args, **kwargs)
+
+
+def difference(actual: object, expected: object, tolerance: float | None = None) -> str:
+    """What differs between two outputs, or nothing if they agree."""
+    left, right = list(leaves(actual, "output")), list(leaves(expected, "output"))
+    if [path for path, _ in left] != [path for path, _ in right]:
+        return "the outputs have different structures"
+    for (path, one), (_, other) in zip(left, right, strict=True):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            try:
+                torch.testing.assert_close(
+                    one.detach().to_dense(),
+                    other.detach().to_dense(),
+                    rtol=tolerance,
+                    atol=tolerance,
+                    equal_nan=True,
+                )
+            except AssertionError as error:
+                return f"{path} differs: {' '.join(str(error).split())}"
+        elif isinstance(one, _PLAIN) and isinstance(other, _PLAIN) and one != other:
+            return f"{path} differs: {one!r} is not {other!r}"
+    return ""
+
+
+# Shapes, and the dimension in them that is the batch.
+
+
+def shapes(tree: object) -> object:
+    """The same structure with each tensor's shape as a tuple, as `output_shape` states it."""
+    if isinstance(tree, Tensor):
+        return tuple(tree.shape)
+    if isinstance(tree, Mapping):
+        return {key: shapes(value) for key, value in tree.items()}
+    if isinstance(tree, tuple | list):
+        return tuple(shapes(value) for value in tree)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return {field.name: shapes(getattr(tree, field.name)) for field in dataclasses.fields(tree)}
+    return () if isinstance(tree, bool | int | float | complex) else tree
+
+
+def is_shape(expected: object) -> bool:
+    """Whether it is the shape of one tensor rather than a structure of shapes."""
+    return isinstance(expected, tuple) and all(isinstance(size, int) for size in expected)
+
+
+def normalised(expected: object) -> object:
+    """Stated shapes in the form that `shapes` gives: tuples throughout."""
+    if isinstance(expected, Mapping):
+        return {key: normalised(value) for key, value in expected.items()}
+    if isinstance(expected, tuple | list):
+        return tuple(normalised(value) for value in expected)
+    return expected
+
+
+def stated_shapes(expected: object) -> list[tuple[int, ...]]:
+    """The shapes in a structure of them, in the order of the output's tensors."""
+    if is_shape(expected):
+        return [expected]  # type: ignore[list-item]
+    if isinstance(expected, Mapping):
+        return [shape for value in expected.values() for shape in stated_shapes(value)]
+    if isinstance(expected, tuple):
+        return [shape for value in expected for shape in stated_shapes(value)]
+    return []
+
+
+def extrapolated(small: Any, large: Any, batch: int) -> Any:
+    """The shapes for any batch, from those for batches of 2 and 3."""
+    if is_shape(small) and is_shape(large) and len(small) == len(large):
+        return tuple(
+            one + (other - one) * (batch - 2) for one, other in zip(small, large, strict=True)
+        )
+    if isinstance(small, dict) and isinstance(large, dict) and small.keys() == large.keys():
+        return {key: extrapolated(small[key], large[key], batch) for key in small}
+    if isinstance(small, tuple) and isinstance(large, tuple) and len(small) == len(large):
+        return tuple(extrapolated(*pair, batch) for pair in zip(small, large, strict=True))
+    if small != large:
+        raise NotApplicable("the structure of the output depends on the batch")
+    return small
+
+
+def batch_axis(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
+    """The one dimension that follows the batch, from shapes for batches of 2 and 3."""
+    if len(small) != len(large):
+        raise NotApplicable("the number of dimensions depends on the batch")
+    changed = [axis for axis in range(len(small)) if small[axis] != large[axis]]
+    if not changed:
+        return None
+    if len(changed) > 1 or (small[changed[0]], large[changed[0]]) != (2, 3):
+        raise NotApplicable("the batch is not one dimension of its own")
+    return changed[0]
+
+
+def narrowed(tree: Any, axes: list[int | None], start: int, size: int = 1) -> Any:
+    """The samples from ``start`` on; what has no batch dimension stays whole."""
+    remaining = iter(axes)
+
+    def narrow(tensor: Tensor) -> Tensor:
+        axis = next(remaining)
+        return tensor if axis is None else tensor.narrow(axis, start, size)
+
+    return convert(tree, narrow)
+
+
+# What a module holds: registered modules, and modules and tensors on plain attributes.
+
+
+def submodules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every registered module once, with its path; unlike `named_modules`, broken ones too."""
+    seen: set[int] = set()
+    waiting = [("", root)]
+    while waiting:
+        path, module = waiting.pop(0)
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield path, module
+        for name, child in vars(module).get("_modules", {}).items():
+            if child is not None:
+                waiting.append((join(path, name), child))
+
+
+def join(path: str, name: str) -> str:
+    """The path of an attribute of the module at that path."""
+    return f"{path}.{name}" if path else name
+
+
+def state_of(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """All parameters and buffers, those outside the state dict too."""
+    return [*module.named_parameters(), *module.named_buffers()]
+
+
+def attributes(root: nn.Module) -> Iterator[tuple[str, object, str]]:
+    """The authors' plain attributes of all registered modules: path, value, author's package."""
+    for path, module in submodules(root):
+        for name, value in list(vars(module).items()):
+            if name not in _FRAME:
+                yield join(path, name), value, package_of(module)
+
+
+def package_of(value: object) -> str:
+    """The top-level package in which a value's class is defined."""
+    return type(value).__module__.partition(".")[0]
+
+
+def held_outside_registry(root: nn.Module) -> Iterator[tuple[str, nn.Module | Tensor]]:
+    """Every module and tensor that attributes reach and no registry lists, each once."""
+    seen: set[int] = set()
+    for _, module in submodules(root):
+        seen.add(id(module))
+        seen.update(id(value) for value in vars(module).get("_parameters", {}).values())
+        seen.update(id(value) for value in vars(module).get("_buffers", {}).values())
+    for path, attribute, package in attributes(root):
+        for where, value in reachable(path, attribute, package, seen):
+            if isinstance(value, nn.Module | Tensor):
+                yield where, value
+
+
+def reachable(
+    path: str,
+    value: object,
+    package: str,
+    seen: set[int],
+) -> Iterator[tuple[str, object]]:
+    """A value and all that it contains, each once; modules and tensors are not entered."""
+    waiting = [(path, value)]
+    while waiting:
+        where, found = waiting.pop()
+        # A weak proxy poses as the module it points to, and holds nothing.
+        if type(found) in _PROXIES or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield where, found
+        if not isinstance(found, nn.Module | Tensor):
+            waiting.extend(reversed(list(parts(where, found, package))))
+
+
+def parts(path: str, value: object, package: str) -> Iterator[tuple[str, object]]:
+    """What a plain value holds directly."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"{path}[{key!r}]", item
+    elif isinstance(value, _CONTAINERS):
+        for index, item in enumerate(value):
+            yield f"{path}[{index}]", item
+    elif isinstance(value, functools.partial):
+        yield from parts(path, value.args, package)
+        yield from parts(path, value.keywords, package)
+    elif isinstance(value, types.MethodType):
+        yield f"{path}.__self__", value.__self__
+    elif has_own_state(value, package):
+        for name, item in vars(value).items():
+            yield f"{path}.{name}", item
+
+
+def has_own_state(value: object, package: str) -> bool:
+    """Whether a value is an instance whose attributes are the module's to look after.
+
+    Those are the author's own objects, torch's distributions and namespaces. A logger, a trainer
+    or a data set leads to half of the program, which is not the module's.
+    """
+    if isinstance(value, type | types.ModuleType | types.FunctionType):
+        return False
+    own = package_of(value) == package or isinstance(value, types.SimpleNamespace)
+    distribution = type(value).__module__.startswith("torch.distributions.")
+    return (own or distribution) and hasattr(value, "__dict__")
+
+
+def length(value: object) -> int:
+    """The entries of a container, equal ones too; a bounded queue counts as full."""
+    if isinstance(value, deque) and value.maxlen is not None:
+        return value.maxlen
+    return len(value) if isinstance(value, (*_CONTAINERS, dict)) else 0
