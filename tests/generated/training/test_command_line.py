@@ -171,6 +171,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
 
     for arguments, complaint in (
         (["--output-dir", finished], holds),
+        (["--output-dir", finished, "--check"], holds),
+        (["--resume", "missing", "--check"], "missing holds no run that could be resumed."),
         (["--resume", finished, "--batch-size", 3], "leave out batch_size, or start a new run"),
         (["--resume", finished, "--model.channels", 3], "leave out model.channels, or start"),
     ):
@@ -180,6 +182,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
         assert errors.count("\n") == 1
 
     assert path_of(finished, 9).read_bytes() == before
+    assert train("digits", "--resume", finished, "--check") == 0
 
 
 def test_weights_alone_are_not_overwritten(
