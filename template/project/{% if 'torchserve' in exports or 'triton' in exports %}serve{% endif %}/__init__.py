@@ -1,1 +1,1 @@
-"""Servers of the exported model: how they start, and clients that need nothing of this project."""
+"""Servers of the exported model: how they start, and clients that send them the test samples."""

@@ -1,40 +1,34 @@
-"""Send a real digit to a server, and print what it says."""
+"""Send a test sample to a server, and print what it returns, beside the checkpoint's own model."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 
-from .digits import load_images
-from .servers import add_servers, connect, run
+from .client import NoAnswer, add_servers, connect, run
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Ask about one image of the data set."""
+    """Ask about one sample."""
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--image", type=int, default=0, help="number of the image (%(default)s)")
+    options.add_argument("--sample", type=int, default=0, help="number of it (%(default)s)")
     parser = argparse.ArgumentParser(prog="python -m serve.predict", description=__doc__)
     add_servers(parser, options)
     chosen = parser.parse_args(arguments)
 
-    images, labels = load_images()
-    if not 0 <= chosen.image < len(images):
-        raise ValueError(f"--image must be from 0 to {len(images) - 1}; it is {chosen.image}")
     client = connect(chosen)
-    (logits,) = client.ask(client.body_of([images[chosen.image]]), 1)
+    # It imports torch, which no wrong option has to wait for.
+    from .samples import difference, load, requests_of
+
+    ((inputs, expected),) = requests_of(load(chosen.checkpoint), chosen.sample, batch=1, count=1)
+    outputs = client.ask(client.body_of(inputs))
     client.close()
-
-    print(f"image {chosen.image}, which is a {labels[chosen.image]}")
-    shares = softmax(logits)
-    for digit in sorted(range(len(shares)), key=lambda digit: -shares[digit])[:3]:
-        print(f"{digit}: {shares[digit]:7.2%}")
-
-
-def softmax(logits: Sequence[float]) -> list[float]:
-    """Return the shares that logits stand for."""
-    # Less the greatest, so that no power overflows.
-    powers = [math.exp(logit - max(logits)) for logit in logits]
-    return [power / sum(powers) for power in powers]
+    for name, tensor in outputs.items():
+        print(f"{name}, of shape {tuple(tensor.shape)}:\n{tensor}")
+    try:
+        greatest = difference(outputs, expected)
+    except ValueError as error:
+        raise NoAnswer(f"{chosen.url} serves another model: {error}") from error
+    print(f"greatest difference from the checkpoint's model: {greatest:.1e}")
 
 
 if __name__ == "__main__":
