@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..command import InputError
 
 _SUITE = Path(__file__).parents[3] / "tests" / "module_contract" / "__init__.py"
 _PACKAGE = Path(__file__).parents[1]
