@@ -1,3 +1,3 @@
 """nnscaffold: PyTorch repositories and modules that keep the module contract."""
 
-__version__ = "0.2.1"
+__version__ = "0.3.0"

@@ -44,7 +44,7 @@ _CONVENTION: dict[str, str | None] = {
 }
 # Settings of a template under which Jinja2 alone gives what Copier gives.
 _KNOWN_SETTING = re.compile(
-    r"_(?:min_copier_version|subdirectory|answers_file|skip_if_exists"
+    r"_(?:min_copier_version|subdirectory|answers_file|exclude|skip_if_exists"
     r"|message_(?:before|after)_(?:copy|update))"
 )
 # In a Jinja tag, a name that holds the manifest or may; or an include of a file that is not read

@@ -46,7 +46,7 @@ buildable = [
 @pytest.fixture(scope="module")
 def repository(render: Render) -> Path:
     """A repository with every target."""
-    parts = dict.fromkeys(("compose", "ssh_server", "server"), True)
+    parts = dict.fromkeys(("compose", "ssh_server", "server", "notebook"), True)
     return render(package="digits", exports=["torch-export", "torchserve"], **parts)
 
 

@@ -18,7 +18,7 @@ def notebook_of(repository: Path) -> Path:
 
 
 def test_no_output_is_committed(render: Render) -> None:
-    notebook = json.loads(notebook_of(render()).read_text(encoding="utf-8"))
+    notebook = json.loads(notebook_of(render(notebook=True)).read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == [], cell["id"]
@@ -37,7 +37,7 @@ def test_every_cell_runs(
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    repository = render(task=task, package=task)
+    repository = render(task=task, package=task, notebook=True)
     notebook = nbformat.read(notebook_of(repository), as_version=4)
     nbformat.validate(notebook)
     for name, value in environment.items():

@@ -104,7 +104,7 @@ def test_a_signal_stops_after_its_step(
         ("tabular", ["--optimizer.name=sgd", "--optimizer.max-grad-norm=0"]),
         ("sequence", ["--grad-accum-steps=4", "--activation-checkpointing"]),
         ("fourth", ["--workers=0"]),
-        ("fourth", ["--workers=2", "--no-data.noise.numpy", "--grad-accum-steps=2"]),
+        ("fourth", ["--workers=2", "--data.noise.no-numpy", "--grad-accum-steps=2"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0].strip("-"),
 )

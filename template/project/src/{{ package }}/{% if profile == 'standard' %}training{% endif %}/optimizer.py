@@ -131,12 +131,16 @@ def _find(known: dict[str, Any], name: str, setting: str) -> Any:
     if name in known:
         return known[name]
     module, colon, attribute = name.partition(":")
+    if not colon:
+        raise InputError(
+            f"{setting} must be {', '.join(known)}, or a path such as package.module:name; it is "
+            f"{name!r}."
+        )
     try:
-        if colon:
-            return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        # The last two: an empty name, or one that begins with a dot.
         raise InputError(f"{setting} names {name!r}, which is not there: {error}.") from error
-    raise InputError(
-        f"{setting} must be {', '.join(known)}, or a path such as package.module:name; it is "
-        f"{name!r}."
-    )
+    if not callable(found):
+        raise InputError(f"{setting} names {name!r}, which cannot be called.")
+    return found

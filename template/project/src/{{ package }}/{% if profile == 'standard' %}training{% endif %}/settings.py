@@ -1,10 +1,11 @@
 """Settings as plain values: read from a TOML file, kept in checkpoints, compared on a resume."""
 
+import contextlib
 import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ OLD_NAMES = {
     "optimizer.warmup_share": "optimizer.warmup_ratio",
     "output": "output_dir",
 }
+# Settings of optional parts, with the values that need no such part.
+LEFT_OUT = {"strategy": "ddp", "tracker": "none"}
 CALLED = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
 
 
@@ -44,7 +47,10 @@ def read_config(path: Path) -> TrainConfig:
 
 def config_from_values(values: Mapping[str, Any], source: str) -> TrainConfig:
     """Make settings of plain values; ``source`` names them where one is refused."""
-    config: TrainConfig = _convert(TrainConfig, _renamed(values, source), source, name="")
+    try:
+        config: TrainConfig = _convert(TrainConfig, _renamed(values, source), source, name="")
+    except TypeError as error:
+        raise InputError(f"task/settings.py: {error}.") from error
     return config
 
 
@@ -56,10 +62,7 @@ def config_to_values(config: TrainConfig) -> dict[str, Any]:
 
 def require_round_trip(config: TrainConfig) -> None:
     """Refuse settings that a checkpoint could not bring back, before anything is trained."""
-    try:
-        back = config_from_values(config_to_values(config), source="the settings")
-    except TypeError as error:
-        raise InputError(f"task/settings.py: {error}.") from error
+    back = config_from_values(config_to_values(config), source="task/settings.py")
     ours, theirs = (flatten(config_to_values(each)) for each in (config, back))
     changed = sorted(name for name in ours if ours[name] != theirs.get(name, ours))
     if changed or config != back:
@@ -68,6 +71,16 @@ def require_round_trip(config: TrainConfig) -> None:
             f"checkpoint as another value: use numbers, texts, paths, tuples, lists, dictionaries "
             f"and dataclasses of these."
         )
+
+
+@contextlib.contextmanager
+def suitable_settings_expected(file: str) -> Iterator[None]:
+    """Explain in one sentence that what a task's file makes cannot have these settings."""
+    try:
+        yield
+    except (ArithmeticError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(f"{file} does not take these settings: {reason}") from error
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -94,6 +107,7 @@ def _merged(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
 
 
 def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
     renamed = {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
     }
@@ -107,6 +121,10 @@ def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         if not isinstance(new_table, dict) or new_name in new_table:
             raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
         new_table[new_name] = old_table.pop(name)
+    for name, value in LEFT_OUT.items():
+        # Recorded where the part was chosen, as it was in every repository before 0.4.
+        if name not in known and renamed.get(name) == value:
+            del renamed[name]
     return renamed
 
 

@@ -26,6 +26,7 @@ from .optimizer import build_optimizer, build_schedule, rates_at, restore_schedu
 from .precision import autocast, build_scaler
 from .random_state import derived_seed, random_state, restore_random_state, seed_everything
 from .sampling import ShardedBatches, training_loader
+from .settings import suitable_settings_expected
 from .warm_start import load_matching
 
 
@@ -39,14 +40,22 @@ class Trainer:
     Args:
         config: all settings of the run
         processes: those that train together; each makes a trainer and calls the same methods
+        fresh: whether to start from the weights that the settings name (``init_from``), which a
+            trainer to be restored does not need
     """
 
-    def __init__(self, config: TrainConfig, processes: Processes = SINGLE) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        processes: Processes = SINGLE,
+        *,
+        fresh: bool = True,
+    ) -> None:
         seed_everything(config.seed)
         self.config = config
         self.processes = processes
         self.device = processes.run_on_all(lambda: choose_device(config.device, processes))
-        self.splits = _limited(splits(config.data), config)
+        self.splits = _splits(config)
         self.sampler = ShardedBatches(
             len(self.splits.train),
             config,
@@ -54,8 +63,10 @@ class Trainer:
             world_size=processes.world_size,
         )
         self.loader = training_loader(self.splits, self.sampler, self.device)
-        model = build_model(config.model)
-        self.matched = load_matching(model, config.init_from, processes)
+        with suitable_settings_expected("task/model.py"):
+            model = build_model(config.model)
+        source = config.init_from if fresh else None
+        self.matched = load_matching(model, source, processes)
         self.parallel = ParallelModel(model, config, processes, self.device)
         self.model = self.parallel.model
         self.parameters = list(self.model.parameters())
@@ -192,7 +203,9 @@ class Trainer:
                 batch = to_device(batch, self.device)
                 with autocast(self.config, self.device):
                     loss = task_loss(self.parallel.network, batch)
-                mean = loss.sum / (size if several else loss.count)
+                # Of no term at all, the mean is zero, in one process as in several.
+                count = size if several else torch.as_tensor(loss.count).clamp(min=1)
+                mean = loss.sum / count
                 self.scaler.scale(mean).backward()
             self.totals[0] += loss.sum.detach()
             self.totals[1] += loss.count
@@ -252,8 +265,13 @@ class Trainer:
             seed_everything(derived_seed(self.config.seed, rank, self.step))
 
 
-def _limited(whole: Splits, config: TrainConfig) -> Splits:
-    """Return the samples of the first few batches alone, where the settings ask for that."""
+def _splits(config: TrainConfig) -> Splits:
+    """Return the task's samples, or those of the first few batches alone (``overfit_batches``)."""
+    with suitable_settings_expected("task/data.py"):
+        whole = splits(config.data)
+    for name in ("train", "validation", "test"):
+        if not len(getattr(whole, name)):
+            raise InputError(f"task/data.py makes no samples for {name} of these settings.")
     if not config.overfit_batches:
         return whole
     count = config.overfit_batches * config.batch_size
