@@ -7,7 +7,7 @@ from document_examples import ExampleContract, namespace, run
 from module_contract import RULES, run_checks
 
 DOCUMENT = read_document()
-ASSISTANTS_PAGE = PROJECT / "AGENTS.md.jinja"
+ASSISTANTS_PAGE = PROJECT / "{% if profile == 'standard' %}AGENTS.md{% endif %}.jinja"
 
 
 @pytest.fixture(autouse=True)
