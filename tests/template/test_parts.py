@@ -86,7 +86,7 @@ PARTS = {
     "profile": Part(
         {"profile": "standard"},
         ("scripts/train-tmux", "src/strokes/training/*.py", "src/strokes/checkpoints/*.py"),
-        r"train-tmux|tensorboard|torchrun|tyro",
+        r"train-tmux|tensorboard|torchrun",
     ),
 }
 ALL_OFF = {"package": "strokes", "docker": False, "exports": []}
