@@ -2,13 +2,15 @@
 
 Usage: python training_steps.py PACKAGE PAIRS EPOCHS
 
-All train the same model on the same images with the same optimizer, schedule and clipping, in this
-process, on one thread of the CPU or on the GPU. `benchmarks/training.py` calls it with a generated
-repository on the path. Accelerate and Lightning are left out where they are not installed.
+All train the same model on the same samples with the task's own loss and the same optimizer,
+schedule and clipping, in this process, on one thread of the CPU or on the GPU.
+`benchmarks/training.py` calls it with a generated repository on the path. Accelerate and Lightning
+are left out where they are not installed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import json
@@ -22,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
@@ -30,31 +31,43 @@ from torch.utils.data import DataLoader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Batch = list[torch.Tensor]
-
 
 class Loop(Protocol):
     """Something that trains, an epoch at a time."""
 
     def epoch(self) -> None:
-        """Train on every image once."""
+        """Train on every sample once."""
 
 
 class Generated:
     """The generated repository's trainer, as its `train` command drives it."""
 
     def __init__(self, package: str) -> None:
-        config: Any = importlib.import_module(f"{package}.config")
-        training: Any = importlib.import_module(f"{package}.training")
-        self.build: Any = importlib.import_module(f"{package}.classifier").build_classifier
+        settings: Any = importlib.import_module(f"{package}.training.settings")
+        trainers: Any = importlib.import_module(f"{package}.training.trainer")
+        self.build: Any = importlib.import_module(f"{package}.task.model").build_model
+        self.loss: Any = importlib.import_module(f"{package}.task.objective").loss
+        self.to_device: Any = importlib.import_module(f"{package}.training.evaluation").to_device
         # So many epochs that the schedule stays near its peak for as long as we look.
-        self.config = config.TrainConfig(epochs=1000)
-        self.trainer = training.Trainer(self.config)
+        self.config = dataclasses.replace(settings.default_config(), epochs=1000)
+        self.trainer = trainers.Trainer(self.config)
         self.device: torch.device = self.trainer.device
 
-    def epoch(self, after_step: Callable[[], object] = lambda: None) -> None:
-        """Train on every image once."""
-        self.trainer.train_epoch(after_step)
+    @property
+    def samples(self) -> int:
+        """Samples in an epoch."""
+        return int(self.trainer.sampler.steps * self.config.batch_size)
+
+    def steps(self) -> Iterator[None]:
+        """Train on every sample once, and pause after each step."""
+        for _ in self.trainer.steps():
+            yield
+        self.trainer.finish_epoch()
+
+    def epoch(self) -> None:
+        """Train on every sample once."""
+        for _ in self.steps():
+            pass
 
 
 class Parts:
@@ -62,7 +75,9 @@ class Parts:
 
     def __init__(self, generated: Generated) -> None:
         settings = generated.config.optimizer
-        self.clip_norm: float = settings.clip_norm
+        splits = generated.trainer.splits
+        self.loss = generated.loss
+        self.max_grad_norm: float = settings.max_grad_norm
         self.model: nn.Module = generated.build(generated.config.model)
         self.optimizer = AdamW(
             self.model.parameters(),
@@ -71,12 +86,19 @@ class Parts:
         )
         self.schedule = LambdaLR(self.optimizer, lambda step: min(1.0, (step + 1) / 100))
         self.loader: DataLoader[Any] = DataLoader(
-            generated.trainer.splits.train,
-            batch_size=generated.config.data.batch_size,
+            splits.train,
+            batch_size=generated.config.batch_size,
             shuffle=True,
             drop_last=True,
+            collate_fn=splits.collate,
             pin_memory=generated.device.type == "cuda",
         )
+
+    def mean_loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+        """The task's loss of a batch, as the mean over its terms."""
+        loss = self.loss(model, batch)
+        mean: torch.Tensor = loss.sum / loss.count
+        return mean
 
 
 class Bare:
@@ -84,29 +106,28 @@ class Bare:
 
     def __init__(self, generated: Generated) -> None:
         self.device = generated.device
+        self.to_device = generated.to_device
         self.parts = Parts(generated)
         self.parts.model.to(self.device).train()
         self.parameters = list(self.parts.model.parameters())
 
     def steps(self) -> Iterator[None]:
-        """Train for ever, and pause after each step."""
-        while True:
-            for batch in self.parts.loader:
-                self.step(batch)
-                yield
+        """Train on every sample once, and pause after each step."""
+        for batch in self.parts.loader:
+            self.step(batch)
+            yield
 
     def epoch(self) -> None:
-        """Train on every image once."""
+        """Train on every sample once."""
         for batch in self.parts.loader:
             self.step(batch)
 
-    def step(self, batch: Batch) -> None:
+    def step(self, batch: Any) -> None:
         """Change the weights once."""
-        images, labels = (each.to(self.device, non_blocking=True) for each in batch)
-        loss = functional.cross_entropy(self.parts.model(images), labels)
+        loss = self.parts.mean_loss(self.parts.model, self.to_device(batch, self.device))
         self.parts.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.parameters, self.parts.clip_norm)
+        nn.utils.clip_grad_norm_(self.parameters, self.parts.max_grad_norm)
         self.parts.optimizer.step()
         self.parts.schedule.step()
 
@@ -117,20 +138,19 @@ class ByAccelerate:
     def __init__(self, generated: Generated) -> None:
         accelerate: Any = importlib.import_module("accelerate")
         self.accelerator = accelerate.Accelerator(cpu=generated.device.type == "cpu")
-        parts = Parts(generated)
-        self.clip_norm = parts.clip_norm
+        self.parts = Parts(generated)
         self.model, self.optimizer, self.loader, self.schedule = self.accelerator.prepare(
-            parts.model, parts.optimizer, parts.loader, parts.schedule
+            self.parts.model, self.parts.optimizer, self.parts.loader, self.parts.schedule
         )
         self.model.train()
 
     def epoch(self) -> None:
-        """Train on every image once."""
-        for images, labels in self.loader:
-            loss = functional.cross_entropy(self.model(images), labels)
+        """Train on every sample once."""
+        for batch in self.loader:
+            loss = self.parts.mean_loss(self.model, batch)
             self.optimizer.zero_grad()
             self.accelerator.backward(loss)
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.parts.max_grad_norm)
             self.optimizer.step()
             self.schedule.step()
 
@@ -152,9 +172,8 @@ def main() -> None:
         loops["Accelerate"] = ByAccelerate(generated)
     lightning = bool(importlib.util.find_spec("lightning"))
     seconds = epochs_beside_lightning if lightning else epochs_in_turn
-    images = generated.trainer.epoch_images
     result["rates"] = {
-        name: images / statistics.median(taken)
+        name: generated.samples / statistics.median(taken)
         for name, taken in seconds(generated, loops, epochs).items()
     }
     print(json.dumps(result))
@@ -164,31 +183,25 @@ def pairs_of_steps(generated: Generated, bare: Bare, pairs: int) -> dict[str, fl
     """Let the two take one step each in turn, each with its own batch; compare the pairs."""
     ours: list[float] = []
     theirs: list[float] = []
-    bare_steps = bare.steps()
     settle = settling(generated.device)
-    # An epoch's start is no step: both make an iterator over their data then.
-    fresh = True
-    started = 0.0
-
-    def after_step() -> None:
-        nonlocal started, fresh
-        settle()
-        between = time.perf_counter()
-        next(bare_steps)
-        settle()
-        ended = time.perf_counter()
-        if not fresh:
-            ours.append(between - started)
-            theirs.append(ended - between)
-        fresh = False
-        started = time.perf_counter()
-
-    generated.epoch(after_step)  # warms the caches
-    ours.clear()
-    theirs.clear()
+    generated.epoch()  # warms the caches
+    bare.epoch()
     while len(ours) < pairs:
-        fresh = True
-        generated.epoch(after_step)
+        steps = generated.steps(), bare.steps()
+        # An epoch's start is not a step: both make an iterator over their data then.
+        for each in steps:
+            next(each)
+        for number in range(1, generated.trainer.sampler.steps):
+            # Whoever is first finds the caches as the other one left them: they take turns.
+            order = [(steps[0], ours), (steps[1], theirs)]
+            for each, taken in order if number % 2 else reversed(order):
+                settle()
+                started = time.perf_counter()
+                next(each)
+                settle()
+                taken.append(time.perf_counter() - started)
+        for _ in steps[0]:
+            raise AssertionError("an epoch has more steps than it says")
     return {
         "ours": statistics.median(ours),
         "theirs": statistics.median(theirs),
@@ -227,9 +240,8 @@ def epochs_beside_lightning(
             super().__init__()
             self.model = parts.model
 
-        def training_step(self, batch: Batch, _: int) -> torch.Tensor:
-            images, labels = batch
-            return functional.cross_entropy(self.model(images), labels)
+        def training_step(self, batch: Any, _: int) -> torch.Tensor:
+            return parts.mean_loss(self.model, batch)
 
         def configure_optimizers(self) -> object:
             schedule = {"scheduler": parts.schedule, "interval": "step"}
@@ -247,7 +259,7 @@ def epochs_beside_lightning(
         accelerator="cpu" if generated.device.type == "cpu" else "gpu",
         devices=1,
         max_epochs=epochs + 1,
-        gradient_clip_val=parts.clip_norm,
+        gradient_clip_val=parts.max_grad_norm,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -65,7 +65,7 @@ def repository(folder: Path, name: str, *, suite: bool) -> Any:
     (package / "export").mkdir(parents=True)
     for path in (package / "__init__.py", package / "export" / "__init__.py"):
         path.touch()
-    (package / "errors.py").write_text("class InputError(Exception): ...\n")
+    (package / "command.py").write_text("class InputError(Exception): ...\n")
     (package / "command.py").write_text("class InputError(Exception): ...\n")
     shutil.copy(DIAGNOSIS, package / "export" / "diagnosis.py")
     if suite:

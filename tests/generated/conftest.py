@@ -9,15 +9,26 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 FOURTH = Path(__file__).resolve().parent / "fourth"
 # By package: the task that it is rendered with. The fourth's is then replaced by our own.
 TASKS = {"digits": "digits", "tabular": "tabular", "sequence": "sequence", "fourth": "digits"}
 EXPORTS = "[onnx, torch-export, quantize, prune, aoti, torchscript, executorch, torchserve, triton]"
-PARTS = ("fsdp=true", "profiler=true", "slurm=true", f"exports={EXPORTS}")
+PARTS = (
+    "fsdp=true",
+    "profiler=true",
+    "server=true",
+    "slurm=true",
+    "sweep=true",
+    f"exports={EXPORTS}",
+)
 ANSWERS = [text for part in PARTS for text in ("-d", part)]
 IDENTITY = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 
@@ -92,11 +103,18 @@ def repositories() -> Path:
     return REPOSITORIES
 
 
+@pytest.fixture(autouse=True, scope="session")
+def variables() -> Iterator[None]:
+    """The packages on the path of every program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(PATHS))
+        # Two test processes on two cores: more threads would only wait for each other.
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with nothing in it, and the packages on the path of every program."""
+    """A home with nothing in it."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(PATHS))
-    # Two test processes on two cores: more threads would only wait for each other.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return tmp_path

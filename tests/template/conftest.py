@@ -114,7 +114,7 @@ def render(
     rendered: dict[str, Path] = {}
 
     def run(**answers: Any) -> Path:
-        text = yaml.safe_dump(answers)
+        text = yaml.safe_dump(answers, sort_keys=False)
         if text not in rendered:
             folder = tmp_path_factory.mktemp("rendered")
             (folder / "answers.yml").write_text(text)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .conftest import Program
+
 MARK = "SERVER_OF_THE_TEST"
 """A variable that every process of a server has, and no other process."""
 
@@ -23,40 +25,55 @@ SECONDS = 300
 """After which a test that waits has failed, on a busy machine too."""
 
 COUNT = 100
-# What the model itself says about the first digits of the test's share, each alone: as in the
-# requests, since a batch of another size rounds otherwise.
+TASKS = ("sequence", "digits")
+"""Integers of any length with a mask, and images: one server has a model of each."""
+
+# What the model itself returns for the first test samples, each alone: as in the requests, since a
+# batch of another size rounds otherwise. Then the same for samples that are padded to one length.
 EAGER = """
 import json, sys
 from pathlib import Path
-import torch
-from digits.export.subject import load_subject
-subject = load_subject(Path(sys.argv[1]))
-images = subject.example(int(sys.argv[2]))
-with torch.inference_mode():
-    logits = torch.cat([subject.model(image) for image in images.split(1)])
-json.dump({"images": images.tolist(), "logits": logits.tolist()}, sys.stdout)
+from {package}.export.subject import load_subject
+subject, count = load_subject(Path(sys.argv[1])), int(sys.argv[2])
+def answer(numbers):
+    batch = subject.splits.collate([subject.splits.test[number] for number in numbers])
+    inputs = subject.inputs_of(batch)
+    lists = [[(name, one.tolist()) for name, one in side.items()]
+             for side in (inputs, subject.outputs(inputs))]
+    return list(map(dict, lists))
+answers = [answer([number]) for number in range(count)]
+json.dump([*answers, answer(range(8))], sys.stdout)
 """
 
+Answer = tuple[dict[str, Any], dict[str, Any]]
+"""Inputs, and the outputs that belong to them, by name."""
 
-def eager_answers(
-    repository: Path, checkpoint: Path, environment: Mapping[str, str]
-) -> tuple[list[Any], list[list[float]]]:
-    """Return real test digits, and the logits that the model in Python gives for them."""
-    command = [sys.executable, "-c", EAGER, str(checkpoint), str(COUNT)]
+
+def train_small(repository: Path, task: str, program: Program) -> None:
+    """Train a model of a task for a moment."""
+    options = ("--device=cpu", "--epochs=1", "--limit-batches=20", f"--output-dir=runs/{task}")
+    program(repository, f"{task}.train", *options)
+
+
+def eager_answers(repository: Path, task: str, environment: Mapping[str, str]) -> list[Answer]:
+    """Return real test samples, and what the model itself returns; the last are eight of them."""
+    script = EAGER.replace("{package}", task)
+    command = [sys.executable, "-c", script, f"runs/{task}/best.pt", str(COUNT)]
     result = subprocess.run(
         command, cwd=repository, env=environment, capture_output=True, check=True, timeout=300
     )
-    found = json.loads(result.stdout)
-    return found["images"], found["logits"]
+    return [(inputs, outputs) for inputs, outputs in json.loads(result.stdout)]
 
 
-def greatest_difference(one: list[list[float]], other: list[list[float]]) -> float:
-    """Return how far two tables of the same size are apart."""
-    return max(
-        abs(a - b)
-        for row, other_row in zip(one, other, strict=True)
-        for a, b in zip(row, other_row, strict=True)
-    )
+def greatest_difference(one: Any, other: Any) -> float:
+    """Return how far two nested lists or dictionaries of numbers of one form are apart."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        return max(greatest_difference(one[name], other[name]) for name in one)
+    if isinstance(one, list):
+        pairs = zip(one, other, strict=True)
+        return max((greatest_difference(a, b) for a, b in pairs), default=0.0)
+    return abs(one - other)
 
 
 def listeners(port: int) -> set[str]:
@@ -84,7 +101,7 @@ class Served:
         repository: where it is started
         environment: its variables
         scratch: an empty folder
-        ready: tells whether it answers
+        ready: returns whether it answers
     """
 
     def __init__(
@@ -111,8 +128,8 @@ class Served:
 
     def __enter__(self) -> Served:
         try:
-            wait_until(lambda: self._process.poll() is not None or self._ready(), self.told)
-            assert self._process.poll() is None, self.told()
+            wait_until(lambda: self._process.poll() is not None or self._ready(), self.printed)
+            assert self._process.poll() is None, self.printed()
         except BaseException:
             self.kill()
             raise
@@ -121,7 +138,7 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def told(self) -> str:
+    def printed(self) -> str:
         """Return what the server has printed."""
         return self._log.read_text(errors="replace")
 
@@ -133,7 +150,7 @@ class Served:
     def end(self) -> int:
         """Wait until the script ends, and return its exit status once nothing of it is left."""
         status = self._process.wait(SECONDS)
-        wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.told()}", seconds=60)
+        wait_until(lambda: not self.left(), lambda: f"{self.left()}\n{self.printed()}", seconds=60)
         return status
 
     def left(self) -> dict[int, str]:
@@ -188,14 +205,14 @@ def ask(
 
 
 def figures_of(report: str) -> dict[str, float]:
-    """Return what a load test printed: answered requests, errors, p50, p95, p99, share right."""
+    """Return what a load test printed: answered requests, errors, p50, p95, p99, difference."""
     patterns = {
         "answered": r"^answered +(\d+) ",
         "errors": r"^errors +(\d+)$",
         "p50": r"p50 ([\d.]+) ms",
         "p95": r"p95 ([\d.]+) ms",
         "p99": r"p99 ([\d.]+) ms",
-        "right": r"^right +([\d.]+)%",
+        "differs": r"^differs +([\d.e+-]+) at most",
     }
     found = {name: re.search(pattern, report, re.MULTILINE) for name, pattern in patterns.items()}
     assert all(found.values()), report

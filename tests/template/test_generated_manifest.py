@@ -110,7 +110,12 @@ BREACHES: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.fixture(scope="module")
 def sound(render: Render) -> Path:
     """A repository as it is generated."""
-    return render(package="digits")
+    residual = {"name": "ResidualBlock", "kind": "residual", "role": "layer"}
+    modules = [
+        {"name": "ConvBlock", "kind": "conv", "role": "layer", "file": "conv_block"},
+        residual | {"file": "residual_block"},
+    ]
+    return render(package="digits", modules=modules)
 
 
 @pytest.fixture

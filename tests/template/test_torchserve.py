@@ -1,4 +1,4 @@
-"""TorchServe for real: what the generated repository exports, starts, asks and stops."""
+"""TorchServe for real: what generated repositories export, start, ask and stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,12 +15,14 @@ from .ports import free_ports
 from .served_model import (
     COUNT,
     LOOPBACK,
+    TASKS,
     Served,
     ask,
     eager_answers,
     figures_of,
     greatest_difference,
     listeners,
+    train_small,
 )
 
 if TYPE_CHECKING:
@@ -34,23 +36,31 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="java is not installed"),
 ]
 
-PATH = "/predictions/digits"
+PATHS = {task: f"/predictions/{task}" for task in TASKS}
+PATH = PATHS["sequence"]
+BODY = {"tokens": [[1, 40, 41]], "padding_mask": [[False, False, False]]}
 
 
 @pytest.fixture(scope="module")
-def repository(render: Render, program: Program) -> Path:
-    """A repository with a trained model and its archive."""
-    repository = render(package="digits", exports=["torch-export", "torchserve"])
-    program(repository, "digits.train", "--device=cpu", "--epochs=4", "--output=runs/digits")
-    options = ("--checkpoint", "runs/digits/best.pt", "--out", "exports/torchserve")
-    program(repository, "digits.export", "torchserve", *options)
-    return repository
+def repositories(render: Render, program: Program) -> dict[str, Path]:
+    """A repository of each task with a trained model; the archives of all are in one folder."""
+    found = {
+        task: render(package=task, task=task, exports=["torch-export", "torchserve"])
+        for task in TASKS
+    }
+    for task, repository in found.items():
+        train_small(repository, task, program)
+        options = ("--checkpoint", f"runs/{task}/best.pt", "--out", "exports/torchserve")
+        program(repository, f"{task}.export", "torchserve", *options)
+    archive = found["digits"] / "exports/torchserve/digits.mar"
+    shutil.copy(archive, found["sequence"] / "exports/torchserve")
+    return found
 
 
 @pytest.fixture(scope="module")
-def eager(repository: Path, environment: dict[str, str]) -> tuple[list[Any], list[list[float]]]:
-    """Digits, and what the model says about them."""
-    return eager_answers(repository, repository / "runs/digits/best.pt", environment)
+def repository(repositories: dict[str, Path]) -> Path:
+    """The repository that the server is started in."""
+    return repositories["sequence"]
 
 
 class TorchServe(Served):
@@ -95,7 +105,10 @@ class TorchServe(Served):
         try:
             (self.run / "key_file.json").stat()
             blank = {"images": [[[[0] * 8] * 8]]}
-            return ask(self.port, "POST", PATH, blank, self.key())[0] == 200
+            return (
+                ask(self.port, "POST", PATH, BODY, self.key())[0] == 200
+                and ask(self.port, "POST", PATHS["digits"], blank, self.key())[0] == 200
+            )
         except (OSError, ValueError):
             return False
 
@@ -109,35 +122,28 @@ def server(
         yield server
 
 
-def test_a_hundred_digits_get_the_models_answers(
-    server: TorchServe, eager: tuple[list[Any], list[list[float]]]
+@pytest.mark.parametrize("task", TASKS)
+def test_samples_get_the_models_answers(
+    task: str, server: TorchServe, repositories: dict[str, Path], environment: dict[str, str]
 ) -> None:
-    images, expected = eager
-    answers = [ask(server.port, "POST", PATH, {"images": [one]}, server.key()) for one in images]
-
-    assert len(answers) == COUNT
-    assert {status for status, _ in answers} == {200}
-    logits = [answer["logits"][0] for _, answer in answers]
-    difference = greatest_difference(logits, expected)
-    print(f"TorchServe: greatest difference of {COUNT} digits {difference:.1e}")
-    assert difference <= 1e-5
-    labels = [str(row.index(max(row))) for row in expected]
-    assert [answer["labels"] for _, answer in answers] == [[label] for label in labels]
-
-    status, answer = ask(server.port, "POST", PATH, {"images": images}, server.key())
-    assert status == 200
-    assert greatest_difference(answer["logits"], expected) <= 1e-5
-    assert answer["labels"] == labels
+    path, differences = PATHS[task], []
+    samples = eager_answers(repositories[task], task, environment)
+    assert len(samples) == COUNT + 1
+    for inputs, outputs in samples:
+        status, answer = ask(server.port, "POST", path, inputs, server.key())
+        assert status == 200, answer
+        differences.append(greatest_difference(answer, outputs))
+    print(f"TorchServe, {task}: greatest difference of {COUNT} samples {max(differences):.1e}")
+    assert max(differences) <= 1e-5
 
 
 def test_without_the_right_key_there_is_no_answer(server: TorchServe) -> None:
-    body = {"images": [[[[0] * 8] * 8]]}
     wrong = {"Authorization": "Bearer a-guess"}
     for headers in ({}, wrong, server.key("management"), server.key("API")):
-        status, answer = ask(server.port, "POST", PATH, body, headers)
+        status, answer = ask(server.port, "POST", PATH, BODY, headers)
         assert status == 400
         assert answer["type"] == "InvalidKeyException"
-        assert "logits" not in answer
+        assert "output" not in answer
     assert ask(server.port, "GET", "/ping", headers=wrong)[0] == 400
     assert ask(server.management, "GET", "/models", headers=wrong)[0] == 400
 
@@ -147,14 +153,19 @@ def test_nobody_adds_a_model_over_the_network(server: TorchServe) -> None:
     assert ask(server.management, "POST", path, headers=server.key("management"))[0] == 405
 
 
-def test_a_wrong_shape_is_told_and_the_server_goes_on(server: TorchServe) -> None:
-    wrong = {"images": [[[0] * 8] * 8]}
-    status, answer = ask(server.port, "POST", PATH, wrong, server.key())
-    assert status == 400
-    assert answer == {"error": "images must be of shape (1 or more, 1, 8, 8); it is (1, 8, 8)."}
+def test_wrong_inputs_are_refused_and_the_server_goes_on(server: TorchServe) -> None:
+    shape = "(batch: 1 or more, length: 1 to 128)"
+    for wrong, complaint in (
+        ({"tokens": [1, 2, 3]}, f"tokens must be of shape {shape}; it is (3,)."),
+        ({"tokens": [[1, 2]]}, "length is 3 in padding_mask, and 2 before it."),
+        ({"tokens": [[1.5, 2, 3]]}, "tokens must be lists of integers, all of one length."),
+        ({"tokens": [[1, 2, 10**6]]}, "The model refuses these inputs: "),
+    ):
+        status, answer = ask(server.port, "POST", PATH, BODY | wrong, server.key())
+        assert status == 400
+        assert answer["error"].startswith(complaint)
 
-    body = {"images": [[[[0] * 8] * 8]]}
-    assert ask(server.port, "POST", PATH, body, server.key())[0] == 200
+    assert ask(server.port, "POST", PATH, BODY, server.key())[0] == 200
 
 
 def test_it_listens_to_this_machine_alone(server: TorchServe) -> None:
@@ -169,29 +180,31 @@ def test_the_clients_ask_and_load_it(
     options = [f"--url=http://127.0.0.1:{server.port}", f"--key-file={server.run}/key_file.json"]
 
     printed = program(repository, "serve.predict", "torchserve", *options)
-    assert "image 0, which is a 0\n0: " in printed
+    assert "output, of shape (1, " in printed
+    assert float(printed.split()[-1]) <= 1e-5
 
-    load = ("--clients=4", "--seconds=3")
-    printed = program(repository, "serve.load_test", "torchserve", *load, *options)
-    print(printed)
-    figures = figures_of(printed)
-    assert figures["answered"] >= 4
-    assert figures["errors"] == 0
-    assert figures["right"] > 90
-    assert 0 < figures["p50"] <= figures["p95"] <= figures["p99"]
+    for batch in ("1", "8"):
+        load = ("--clients=4", "--seconds=3", "--batch", batch)
+        printed = program(repository, "serve.load_test", "torchserve", *load, *options)
+        print(printed)
+        figures = figures_of(printed)
+        assert figures["answered"] >= 4
+        assert figures["errors"] == 0
+        assert figures["differs"] <= 1e-4
+        assert 0 < figures["p50"] <= figures["p95"] <= figures["p99"]
 
 
 # Last of those that share the server: it ends the key that the others have.
 def test_a_key_is_renewed(server: TorchServe) -> None:
-    body, old = {"images": [[[[0] * 8] * 8]]}, server.key()
+    old = server.key()
 
     path = "/token?type=inference"
     status, _ = ask(server.management, "GET", path, headers=server.key("API"))
 
     assert status == 200
     assert server.key() != old
-    assert ask(server.port, "POST", PATH, body, old)[0] == 400
-    assert ask(server.port, "POST", PATH, body, server.key())[0] == 200
+    assert ask(server.port, "POST", PATH, BODY, old)[0] == 400
+    assert ask(server.port, "POST", PATH, BODY, server.key())[0] == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -218,5 +231,5 @@ def test_a_start_that_fails_says_so(
         finally:
             server.kill()
     assert status == 1
-    assert "error: TorchServe has ended" in server.told()
+    assert "error: TorchServe has ended" in server.printed()
     assert not any(listeners(port) for port in server.ports)

@@ -99,6 +99,17 @@ def trained(package: str, settings: dict[str, Any], processes: Any = None) -> Tr
     )
 
 
+def trained_by_two(jobs: list[tuple[str, dict[str, Any]]], results: Path) -> list[Trained]:
+    """Let two processes do all jobs, one after the other."""
+    # Not at the top: torchrun starts this file by itself, outside of its package.
+    from .running import succeed
+
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    succeed([sys.executable, "-m", *torchrun, __file__, json.dumps(jobs), str(results)])
+    loaded = torch.load(results, map_location="cpu", weights_only=False)
+    return [Trained(**each) for each in loaded]
+
+
 def normalized(_: Any) -> nn.Module:
     """Build a model of the digits with running statistics."""
 

@@ -1,4 +1,4 @@
-"""Runs of training, in this process or in others, single or under torchrun; none outlives a test."""
+"""Runs of training in this process, in others or under torchrun; none outlives its test."""
 
 from __future__ import annotations
 

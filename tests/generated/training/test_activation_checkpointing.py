@@ -132,7 +132,8 @@ def test_a_task_s_model_learns_the_same(package: str) -> None:
 
 def test_a_transformer_keeps_a_block_s_input_alone() -> None:
     trainers, objective = (
-        importlib.import_module(f"sequence.{name}") for name in ("training.trainer", "task.objective")
+        importlib.import_module(f"sequence.{name}")
+        for name in ("training.trainer", "task.objective")
     )
     kept = []
     for activation_checkpointing in (False, True):

@@ -93,7 +93,7 @@ def test_odd_models_and_optimizers_continue_too(
         # It has no weight decay.
         monkeypatch.setattr(
             "digits.training.optimizer.parameter_groups",
-            lambda module, _: [{"params": [each for each in module.parameters()]}],
+            lambda module, _: [{"params": list(module.parameters())}],
         )
     whole = Trainer(config)
     losses = [take_steps(whole), take_steps(whole)]

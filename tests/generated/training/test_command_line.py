@@ -6,22 +6,18 @@ import dataclasses
 import importlib
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
 from .running import (
     PACKAGES,
-    call,
-    command,
     last,
     load,
     path_of,
     run,
     small,
     steps,
-    succeed,
     train,
 )
 
@@ -175,6 +171,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
 
     for arguments, complaint in (
         (["--output-dir", finished], holds),
+        (["--output-dir", finished, "--check"], holds),
+        (["--resume", "missing", "--check"], "missing holds no run that could be resumed."),
         (["--resume", finished, "--batch-size", 3], "leave out batch_size, or start a new run"),
         (["--resume", finished, "--model.channels", 3], "leave out model.channels, or start"),
     ):
@@ -184,6 +182,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
         assert errors.count("\n") == 1
 
     assert path_of(finished, 9).read_bytes() == before
+    assert train("digits", "--resume", finished, "--check") == 0
 
 
 def test_weights_alone_are_not_overwritten(
@@ -254,78 +253,4 @@ def test_states_of_another_model_are_refused(
     assert train("digits", "--resume", folder) == 2
 
     complaint = f"{path} holds another model than build_model in task/model.py builds now."
-    assert capsys.readouterr().err == f"error: {complaint}\n"
-
-
-@pytest.mark.slow
-def test_errors_of_the_machine_end_with_1(finished: Path) -> None:
-    output = succeed(command("digits.evaluate", "--checkpoint", finished / "best.pt"))
-
-    assert output.endswith("\n")
-    full = f"{sys.executable} -m digits.evaluate --checkpoint {finished / 'best.pt'} >/dev/full"
-    status, _, errors = run(["bash", "-c", full])
-    assert (status, errors) == (1, "error: No space left on device\n")
-
-
-def test_evaluation_prints_what_the_run_found(
-    finished: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    capsys.readouterr()
-    assert train("digits", "--resume", finished) == 0
-    ours = capsys.readouterr().out
-    confusion = finished / "confusion.png"
-    confusion.unlink()
-
-    assert call("digits.evaluate", "--checkpoint", finished / "best.pt", "--device=cpu") == 0
-
-    theirs = capsys.readouterr().out
-    assert theirs.startswith(f"{finished / 'best.pt'}, after epoch 1\ntest loss: ")
-    assert theirs.endswith("\n")
-    accuracy = ours.rpartition("accuracy ")[2].split()[0]
-    figure = theirs.partition("test accuracy: ")[2].split()[0]
-    assert float(accuracy) == pytest.approx(float(figure), abs=1e-4)
-    assert confusion.read_bytes().startswith(b"\x89PNG")
-
-
-def test_figures_are_printed_even_where_no_picture_can_be(
-    tmp_path: Path,
-    finished: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "best.pt").write_bytes((finished / "best.pt").read_bytes())
-    (tmp_path / "confusion.png").mkdir()
-
-    assert call("digits.evaluate", "--checkpoint", tmp_path / "best.pt") == 1
-
-    printed = capsys.readouterr()
-    assert "test accuracy: " in printed.out
-    assert printed.err.startswith("error: ")
-    assert printed.err.count("\n") == 1
-
-
-@pytest.mark.parametrize("what", ["missing", "a checkpoint", "another model", "a folder"])
-def test_what_cannot_be_evaluated_is_refused(
-    what: str,
-    finished: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    path = tmp_path / "best.pt"
-    complaint: Any = f"Cannot read {path}: No such file or directory."
-    if what == "a checkpoint":
-        path = path_of(finished, 9)
-        complaint = f"{path} is a state to resume a run from; use its best.pt here."
-    if what == "another model":
-        state = importlib.import_module("digits.checkpoints.state")
-        whole = load("digits", finished / "best.pt")
-        model = {name: torch.zeros(1) for name in whole.model}
-        state.save_state(dataclasses.replace(whole, model=model), path)
-        complaint = f"{path} holds another model than build_model in task/model.py builds now."
-    if what == "a folder":
-        path = tmp_path
-        complaint = f"Cannot read {path}: Is a directory."
-
-    assert call("digits.evaluate", "--checkpoint", path) == 2
-
     assert capsys.readouterr().err == f"error: {complaint}\n"

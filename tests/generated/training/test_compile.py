@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from .equal_runs import trained
+from .equal_runs import trained, trained_by_two
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,6 +43,16 @@ def test_compiled_training_is_the_same(package: str, settings: dict[str, object]
     eager.expect_close(compiled, rtol=1e-3, atol=1e-5)
     if norm:
         assert compiled.buffers[0][-1] == 18
+
+
+def test_two_compiled_processes_are_one(tmp_path: Path) -> None:
+    compiled = {"compile": True, "grad_accum_steps": 2}
+    kinds = ("ddp", "fsdp")
+    jobs = [("digits", {**compiled, "strategy": strategy}) for strategy in kinds]
+
+    one = trained("digits", {})
+    for two in trained_by_two(jobs, tmp_path / "results.pt"):
+        one.expect_close(two, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from .equal_runs import SGD, Trained, trained
-from .running import succeed
+from .equal_runs import SGD, Trained, trained, trained_by_two
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -53,15 +53,9 @@ ALL = JOBS | NARROW | NORMS
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
     """What two processes made of every job, one after the other."""
-    jobs = json.dumps([(package, own | both) for package, own, both in ALL.values()])
-    results = tmp_path_factory.mktemp("two") / "results.pt"
-    script = str(Path(__file__).with_name("equal_runs.py"))
-    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        succeed([sys.executable, "-m", *torchrun, script, jobs, str(results)])
-    loaded = torch.load(results, weights_only=False)
-    return {name: Trained(**each) for name, each in zip(ALL, loaded, strict=True)}
+    jobs = [(package, own | both) for package, own, both in ALL.values()]
+    done = trained_by_two(jobs, tmp_path_factory.mktemp("two") / "results.pt")
+    return dict(zip(ALL, done, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +112,7 @@ def test_clipping_is_at_work(of_one: dict[str, Trained]) -> None:
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_every_gpu_has_its_process(tmp_path: Path, strategy: str) -> None:
     settings = {"device": "cuda", "strategy": strategy}
-    script = str(Path(__file__).with_name("equal_runs.py"))
-    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    jobs, results = json.dumps([("sequence", settings)]), tmp_path / "results.pt"
 
-    succeed([sys.executable, "-m", *torchrun, script, jobs, str(results)])
+    (two,) = trained_by_two([("sequence", settings)], tmp_path / "results.pt")
 
-    (two,) = torch.load(results, map_location="cpu", weights_only=False)
-    trained("sequence", {}).expect_close(Trained(**two), rtol=1e-3, atol=1e-5)
+    trained("sequence", {}).expect_close(two, rtol=1e-3, atol=1e-5)

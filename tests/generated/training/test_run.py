@@ -10,7 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from .running import PACKAGES, Result, last, load, small, steps, train
+from .running import PACKAGES, Result, last, load, path_of, small, steps, train
 from .test_resume import stop_in_step
 from .test_step import config_of
 
@@ -75,6 +75,10 @@ def test_a_run_keeps_the_best_epoch_by_the_task_s_metric(
 def test_tensorboard_has_the_figures_of_metrics_jsonl(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert train("tabular", *small("tabular", "--log-every=4"), "--output-dir", folder) == 0
+    # An epoch is done again, and what was written of it before does not show.
+    path_of(folder, 18).unlink()
+    assert train("tabular", "--resume", folder) == 0
+    assert len(list((folder / "tensorboard").iterdir())) == 2
 
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
 

@@ -104,7 +104,9 @@ def test_samples_that_count_nothing_change_nothing() -> None:
     optimizer = {**SGD, "weight_decay": 0.0}
     results = []
     for accumulated in (1, 2):
-        config = config_of("fourth", batch_size=2, grad_accum_steps=accumulated, optimizer=optimizer)
+        config = config_of(
+            "fourth", batch_size=2, grad_accum_steps=accumulated, optimizer=optimizer
+        )
         trainer = trainers.Trainer(config)
         before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
         rows = iter([[(0, 0), (0, 5)]] if accumulated == 1 else [[(0, 0)], [(0, 5)]])

@@ -1,7 +1,8 @@
 """Files that are whole at any moment, whatever stops the program or the machine."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -10,19 +11,27 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write beside the file and rename into place, so that no reader ever sees half of it."""
     partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with named_in_errors(path), partial.open("wb") as file:
             write(file)
             file.flush()
             # The rename may reach the disk before the content does, unless that is there first.
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException as error:
+    except BaseException:
         partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and not error.filename:
-            # The system names a file that it cannot open, but not the one that it cannot write.
-            error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Say which file could not be written: the system names only one that it cannot open."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = str(path)
+        raise
 
 
 def lock_file(file: TextIO) -> None:

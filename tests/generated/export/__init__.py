@@ -1,0 +1,1 @@
+"""Exports of every task, from outside of the repositories."""
