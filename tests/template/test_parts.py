@@ -74,9 +74,7 @@ PARTS = {
     "mlflow": Part({"trackers": ["mlflow"]}, (), r"(?i)mlflow"),
     "wandb": Part({"trackers": ["wandb"]}, (), r"(?i)wandb|W&B|weights & biases"),
     "profiler": Part({"profiler": True}, ("src/strokes/profile.py",), r"strokes\.profile\b"),
-    "notebook": Part(
-        {"notebook": True}, ("notebooks/quickstart.ipynb",), r"quickstart|notebooks/"
-    ),
+    "notebook": Part({"notebook": True}, ("notebooks/quickstart.ipynb",), r"quickstart|notebooks/"),
     "sweep": Part({"sweep": True}, ("src/strokes/sweep.py",), r"(?i)\bsweeps?\b"),
     "exports": Part(
         {"exports": TARGETS},
@@ -86,7 +84,7 @@ PARTS = {
     "profile": Part(
         {"profile": "standard"},
         ("scripts/train-tmux", "src/strokes/training/*.py", "src/strokes/checkpoints/*.py"),
-        r"train-tmux|tensorboard|torchrun|tyro",
+        r"train-tmux|tensorboard|torchrun",
     ),
 }
 ALL_OFF = {"package": "strokes", "docker": False, "exports": []}
