@@ -158,8 +158,12 @@ class Workers:
     """Processes that wait for jobs; none outlives the process that started them."""
 
     def __init__(self) -> None:
-        # Spawned: a forked process cannot use the threads that torch has started here.
-        context = multiprocessing.get_context("spawn")
+        # Not forked from here, for a fork cannot use the threads that torch has started: but, where
+        # there is such a thing, from a server that has imported torch once for all.
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+        if forks:
+            context.set_forkserver_preload([__name__])
         self.pipes: list[Connection] = []
         self.processes: list[multiprocessing.process.BaseProcess] = []
         for _ in range(WORKERS):
