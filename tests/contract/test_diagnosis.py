@@ -66,7 +66,6 @@ def repository(folder: Path, name: str, *, suite: bool) -> Any:
     for path in (package / "__init__.py", package / "export" / "__init__.py"):
         path.touch()
     (package / "command.py").write_text("class InputError(Exception): ...\n")
-    (package / "command.py").write_text("class InputError(Exception): ...\n")
     shutil.copy(DIAGNOSIS, package / "export" / "diagnosis.py")
     if suite:
         ignored = shutil.ignore_patterns("__pycache__")
@@ -262,7 +261,7 @@ def test_a_line_that_fixes_the_size_of_the_batch_is_named(
     importlib.util.find_spec("onnxscript") is None,
     reason="needs onnx and onnxscript",
 )
-def test_an_operator_that_a_target_does_not_have_is_named(clone: Any, tmp_path: Path) -> None:
+def test_an_operator_that_onnx_does_not_have_is_named(clone: Any, tmp_path: Path) -> None:
     model = ready(broken.RareOperator)
     images = EXAMPLE["images"]
 
@@ -271,7 +270,7 @@ def test_an_operator_that_a_target_does_not_have_is_named(clone: Any, tmp_path: 
 
     reason = explained(clone, model, attempt, tmp_path / "log")
     assert marked(broken.RareOperator)[1] in reason
-    assert "no counterpart of torch's `linalg_slogdet`" in reason
+    assert "linalg_slogdet" in reason
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")

@@ -1,5 +1,7 @@
 """The document of the module contract tells the truth: its examples run, its table is complete."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from document import DOCUMENT_FILE, PROJECT, Example, anchor, read_document
@@ -7,7 +9,7 @@ from document_examples import ExampleContract, namespace, run
 from module_contract import RULES, run_checks
 
 DOCUMENT = read_document()
-ASSISTANTS_PAGE = PROJECT / "AGENTS.md.jinja"
+ASSISTANTS_PAGE = PROJECT / "{% if profile == 'standard' %}AGENTS.md{% endif %}.jinja"
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,9 @@ def test_quoted_failure_is_what_the_suite_says() -> None:
     example = DOCUMENT.example("NN103", "wrong")
     with namespace(example, DOCUMENT) as module:
         first, *_ = run_checks(ExampleContract(example, module))
-    assert str(first) in DOCUMENT_FILE.read_text(encoding="utf-8").splitlines()
+    # What is built from a document has no line in a file, which a module of a repository has.
+    placed = replace(first, place="src/digits/layers/stack.py:12")
+    assert str(placed) in DOCUMENT_FILE.read_text(encoding="utf-8").splitlines()
 
 
 def test_sample_of_a_test_class_passes() -> None:

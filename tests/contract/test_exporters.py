@@ -114,9 +114,9 @@ def test_where_torch_has_renamed_its_internals_no_line_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = Case(fault("UnrollsTheBatch"))
-    assert list(fixed_sizes("export", case))
+    assert list(fixed_sizes(case))
     monkeypatch.delattr(symbolic_shapes, name)
-    assert list(fixed_sizes("export", case)) == []
+    assert list(fixed_sizes(case)) == []
 
 
 @pytest.mark.parametrize("name", ["Choice", "AttendsInThreeDimensions"])

@@ -13,7 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).resolve().parents[3]
+# What pytest imports these modules from, by whatever name it gives them.
+ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 PACKAGES = ("digits", "tabular", "sequence", "fourth")
 # By package: a run of seconds whose model is good enough to be harmed by a bad export.
 TRAINING: dict[str, Sequence[str]] = {

@@ -34,7 +34,7 @@ model = program.module()
 values = program.state_dict.values()
 tokens = [torch.ones(*size, dtype=torch.int64) for size in ((1, 4), (5, 9))]
 json.dump({
-    "shapes": [model(tokens=each).shape for each in tokens],
+    "shapes": [model(tokens=each, padding_mask=each < 1).shape for each in tokens],
     "int8": [list(value.shape) for value in values if value.dtype == torch.int8],
     "metadata": json.loads(extra["metadata.json"]),
     "modules": sorted({name.partition(".")[0] for name in sys.modules}),
@@ -118,9 +118,9 @@ class Embedded(nn.Module):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()), requires_grad=False)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, padding_mask: Tensor) -> Tensor:
         """Return ``(N, L)``."""
-        return tokens * self.scale
+        return tokens * self.scale * padding_mask
 
 
 def test_a_model_with_nothing_to_quantize_is_refused(
@@ -128,7 +128,8 @@ def test_a_model_with_nothing_to_quantize_is_refused(
     tmp_path: Path,
 ) -> None:
     subject = dataclasses.replace(load_subject(checkpoint("sequence")), model=Embedded().eval())
-    metadata = {"inputs": [{"name": "tokens"}], "outputs": [{"name": "output"}]}
+    names = ("tokens", "padding_mask")
+    metadata = {"inputs": [{"name": name} for name in names], "outputs": [{"name": "output"}]}
     paths = {"checkpoint": tmp_path / "best.pt", "out": tmp_path / "out"}
 
     with pytest.raises(InputError, match="--method onnx finds nothing to quantize in Embedded"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -30,23 +30,32 @@ def subject(checkpoint: Checkpoint) -> subjects.Subject:
 @pytest.mark.parametrize(
     ("dynamic", "refused"),
     [
-        ({"images": {0: BATCH}}, "names the inputs images; the model gets tokens"),
-        ({"tokens": {1: Dimension("length")}}, "dimension 0 of every input"),
-        ({"tokens": {0: BATCH}}, "Dimension 1 of tokens is .* in one test sample"),
-        ({"tokens": {0: BATCH, 1: Dimension("length", 1, 3)}}, "length is .* in a test sample"),
-        ({"tokens": {0: BATCH, 1: Dimension("length", 1, 10_000)}}, "fails where length is 10000"),
+        ({1: Dimension("length")}, "dimension 0 of every input"),
+        ({0: BATCH}, "Dimension 1 of tokens is .* in one test sample"),
+        ({0: BATCH, 1: Dimension("length", 1, 3)}, "length is .* in a test sample"),
+        ({0: BATCH, 1: Dimension("length", 1, 10_000)}, "fails where length is 10000"),
     ],
 )
 def test_dimensions_that_data_or_model_do_not_have_are_refused(
-    dynamic: dict[str, Any],
+    dynamic: dict[int, Dimension],
     refused: str,
     subject: subjects.Subject,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subjects, "DYNAMIC", dynamic)
+    names = ("tokens", "padding_mask")
+    monkeypatch.setattr(subjects, "DYNAMIC", dict.fromkeys(names, dynamic))
     with pytest.raises(InputError, match=refused) as error:
         subject.output_shapes()
     assert "DYNAMIC in task/data.py" in str(error.value)
+
+
+def test_dimensions_of_other_inputs_are_refused(
+    subject: subjects.Subject,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subjects, "DYNAMIC", {"tokens": {0: BATCH}})
+    with pytest.raises(InputError, match="names the inputs tokens; the model gets tokens, padding"):
+        subject.example()
 
 
 def test_one_sample_is_enough(subject: subjects.Subject) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from digits.serving.server import GRACE_SECONDS, MAX_BYTES
 
-from .client import BEARER, LIMIT, LOCAL, TOKEN, dripping, request
+from .client import BEARER, LIMIT, LOCAL, TOKEN, dripping, request, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
 HEAD = f"POST /predict HTTP/1.0\r\nContent-Length: {MAX_BYTES}\r\n"
 AUTHORIZED_HEAD = f"{HEAD}Authorization: Bearer {TOKEN}\r\n\r\n".encode()
-
-
-def save_checkpoint(task: str, folder: Path) -> Path:
-    """Write a best.pt with fresh weights of a task's model."""
-    state = importlib.import_module(f"{task}.checkpoints.state")
-    config = importlib.import_module(f"{task}.training.config").TrainConfig()
-    model = importlib.import_module(f"{task}.task.model").build_model(config.model)
-    path = folder / "best.pt"
-    weights = state.Weights(config=config, epoch=1, metrics={}, model=model.state_dict())
-    state.save_state(weights, path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +68,7 @@ def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
     return result.returncode, result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("task", ["digits", "tabular", "sequence"])
+@pytest.mark.parametrize("task", ["digits", "tabular", "sequence", "fourth"])
 def test_each_task_is_served_until_a_signal_comes(task: str, tmp_path: Path) -> None:
     example: Any = importlib.import_module(f"{task}.task.requests").EXAMPLE
     number = signal.SIGINT if task == "tabular" else signal.SIGTERM
@@ -182,7 +171,7 @@ def test_help_and_wrong_options_do_not_wait_for_torch(arguments: list[str]) -> N
     assert "usage: python -m digits.serve" in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("task", ["digits", "tabular", "sequence"])
+@pytest.mark.parametrize("task", ["digits", "tabular", "sequence", "fourth"])
 def test_the_server_needs_no_tools_of_training(task: str) -> None:
     # The image that serves has what the package requires, and none of its extras.
     script = PREPARED.format(absent=["matplotlib", "sklearn", "tensorboard", "tqdm", "tyro"]) + (

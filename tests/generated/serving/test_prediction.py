@@ -1,4 +1,4 @@
-"""What the server predicts: which samples are accepted, in which batches, and that it is the model's."""
+"""What the server predicts: which samples are accepted, in which batches, and what it returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TASKS = ("digits", "tabular", "sequence")
+TASKS = ("digits", "tabular", "sequence", "fourth")
 CPU = torch.device("cpu")
 
 

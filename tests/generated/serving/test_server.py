@@ -1,4 +1,4 @@
-"""A generated repository's server over real connections; what predicts is a function of the test."""
+"""A repository's server over real connections; what predicts is a function of the test."""
 
 from __future__ import annotations
 

@@ -121,6 +121,32 @@ def test_samples_that_count_nothing_change_nothing() -> None:
             assert torch.equal(after[name], value), name
 
 
+@pytest.mark.parametrize("micro_steps", [1, 2])
+def test_a_count_may_be_a_sum_of_weights(
+    micro_steps: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainers = importlib.import_module("tabular.training.trainer")
+    interface, objective = (
+        importlib.import_module(f"tabular.{name}") for name in ("interface", "task.objective")
+    )
+
+    def weighted(model: nn.Module, batch: Any) -> Any:
+        loss = objective.loss(model, batch)
+        return interface.Loss(loss.sum / 64, torch.tensor(loss.count / 64), loss.outputs)
+
+    model = {"hidden_features": 4, "dropout": 0.0}
+    config = config_of("tabular", grad_accum_steps=micro_steps, model=model, optimizer=SGD)
+    plain = trainers.Trainer(config)
+    next(plain.steps())
+    monkeypatch.setattr(trainers, "task_loss", weighted)
+    trainer = trainers.Trainer(config)
+    next(trainer.steps())
+
+    torch.testing.assert_close(trainer.model.state_dict(), plain.model.state_dict())
+    assert trainer.finish_epoch()[0] == pytest.approx(plain.finish_epoch()[0])
+
+
 def test_a_step_may_be_followed_by_anything() -> None:
     trainers = importlib.import_module("fourth.training.trainer")
     config = config_of("fourth", workers=2)

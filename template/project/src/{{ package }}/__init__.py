@@ -1,4 +1,4 @@
-"""Layers, models, and the training and evaluation of a digit classifier.
+"""Layers, models, what is learned, and how it is trained.
 
 ``layers`` and ``models`` need torch alone; the other modules need the extra ``train``.
 """

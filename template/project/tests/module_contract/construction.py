@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -32,16 +32,17 @@ def construction(case: Case) -> Findings:
             module = case.raw_build()
         except Exception as error:
             if isinstance(case.contract, Instance):
-                yield from uncopyable(case.contract.module, error)
+                whole = case.contract.module
+                problem = f"cannot be copied: {error}"
+                yield from [*all_unregistered(whole)] or unpicklable(whole, problem)
             else:
                 yield failure_to_construct(case, error, watch)
             return
     if not isinstance(module, nn.Module):
-        yield finding("construction", "build()", "returns no `nn.Module`")
+        yield finding("build()", "returns no `nn.Module`")
         return
     found = [
         finding(
-            "construction",
             path or type(part).__name__,
             f"`{type(part).__name__}.__init__` never reaches `nn.Module.__init__`",
             "NN101",
@@ -49,7 +50,7 @@ def construction(case: Case) -> Findings:
         for path, part in submodules(module)
         if "_parameters" not in vars(part)
     ]
-    yield from found or list(watch.literals("construction")) or elsewhere(module)
+    yield from found or list(watch.literals()) or elsewhere(module)
 
 
 def elsewhere(module: nn.Module) -> Findings:
@@ -58,15 +59,7 @@ def elsewhere(module: nn.Module) -> Findings:
         if tensor.device.type != torch.get_default_device().type:
             problem = f"is on {tensor.device}, although no device was asked for"
             fix = "Take the device as an argument: `device=device`."
-            yield finding("construction", path, problem, "NN301", fix)
-
-
-def uncopyable(module: nn.Module, error: Exception) -> Findings:
-    """Why an instance cannot be copied: what no registry lists, or what nothing copies."""
-    found = list(all_unregistered("construction", module))
-    yield from found
-    for path, problem in [] if found else unpicklable(module) or [(type(module).__name__, "")]:
-        yield finding("construction", path, problem or f"cannot be copied: {error}", "NN501")
+            yield finding(path, problem, "NN301", fix)
 
 
 def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
@@ -81,26 +74,25 @@ def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Fi
         path = f"{name}.{history.early_attribute}"
         if any(module is history.early for module in history.initialised):
             problem = f"is assigned before `{name}.__init__` reaches `nn.Module.__init__`"
-            return finding("construction", path, problem, "NN102")
+            return finding(path, problem, "NN102")
         problem = f"is assigned, and `{name}.__init__` never reaches `nn.Module.__init__`"
-        return finding("construction", path, problem, "NN101")
+        return finding(path, problem, "NN101")
     if history.refused_key:
         problem = f"the key cannot be used: {error.args[0] if error.args else error}"
-        return finding("construction", history.refused_key, problem, "NN110")
-    for literal in watch.literals("construction"):
+        return finding(history.refused_key, problem, "NN110")
+    for literal in watch.literals():
         return literal
-    return unexpected("construction", error, "the constructor raises ")
+    return unexpected(error, "the constructor raises ")
 
 
+@dataclass
 class History:
     """What happened to the registries while a constructor ran."""
 
-    def __init__(self) -> None:
-        """Nothing has happened yet."""
-        self.early: nn.Module | None = None
-        self.early_attribute = ""
-        self.refused_key = ""
-        self.initialised: list[nn.Module] = []
+    early: nn.Module | None = None
+    early_attribute: str = ""
+    refused_key: str = ""
+    initialised: list[nn.Module] = field(default_factory=list)
 
 
 @contextmanager
@@ -158,14 +150,14 @@ def early_registration_tolerated() -> Iterator[History]:
 @check(after=("construction",), calls_forward=False)
 def registry(case: Case) -> Findings:
     """Every module, parameter and tensor on an attribute is registered."""
-    yield from all_unregistered("registry", case.build())
+    yield from all_unregistered(case.build())
 
 
-def all_unregistered(check_name: str, module: nn.Module) -> Findings:
+def all_unregistered(module: nn.Module) -> Findings:
     """Everything outside the registry; what is wrong with a whole container in one line."""
     alike: dict[tuple[str, str], list[Finding]] = {}
     for path, value in held_outside_registry(module):
-        found = unregistered(check_name, path, value)
+        found = unregistered(path, value)
         item = re.fullmatch(r"(.+)\[[^\[]+\]", path)
         folds = item and found.code in ("NN103", "NN104")
         alike.setdefault((item[1] if item and folds else path, found.problem), []).append(found)
@@ -174,21 +166,20 @@ def all_unregistered(check_name: str, module: nn.Module) -> Findings:
         yield replace(first, attribute=path)
 
 
-def unregistered(check_name: str, path: str, value: nn.Module | Tensor) -> Finding:
+def unregistered(path: str, value: nn.Module | Tensor) -> Finding:
     """The rule that something outside the registry breaks."""
     if isinstance(value, nn.Module):
         kind = type(value).__name__
         problem = f"{kind} outside the registry: it is not moved, trained or saved"
-        return finding(check_name, path, problem, "NN103")
+        return finding(path, problem, "NN103")
     shape = tuple(value.shape)
     if isinstance(value, nn.Parameter):
         problem = f"parameter of shape {shape} outside the registry: no optimizer sees it"
-        return finding(check_name, path, problem, "NN104")
+        return finding(path, problem, "NN104")
     if value.grad_fn is not None:
         problem = f"computed from a parameter ({value.grad_fn.name()}), so it is a plain tensor"
-        return finding(check_name, path, problem, "NN107")
-    problem = f"plain tensor of shape {shape}: it is neither moved nor saved"
-    return finding(check_name, path, problem, "NN201")
+        return finding(path, problem, "NN107")
+    return finding(path, f"plain tensor of shape {shape}: it is neither moved nor saved", "NN201")
 
 
 @check(after=("construction",), calls_forward=False)
@@ -204,7 +195,7 @@ def repeated_modules(case: Case) -> Findings:
             if id(child) in first:
                 other = join(path, first[id(child)])
                 problem = f"the same {type(child).__name__} as {other}: they share their weights"
-                yield finding("repeated_modules", join(path, name), problem, "NN109")
+                yield finding(join(path, name), problem, "NN109")
             first.setdefault(id(child), name)
 
 
@@ -219,8 +210,7 @@ def parameters(case: Case) -> Findings:
         actual = {name: tuple(value.shape) for name, value in module.named_parameters()}
         for name in sorted({*actual, *expected}):
             if actual.get(name) != expected.get(name):
-                problem = f"has shape {actual.get(name)}, stated is {expected.get(name)}"
-                yield finding("parameters", name, problem)
+                yield finding(name, f"has shape {actual.get(name)}, stated is {expected.get(name)}")
     if count is not None:
         sizes = [(value.numel(), value.requires_grad) for value in module.parameters()]
         total = sum(size for size, _ in sizes)
@@ -228,7 +218,7 @@ def parameters(case: Case) -> Findings:
         for kind, number in {"in all": total, "trainable": trainable}.items():
             if number != count:
                 problem = f"the module has {number} elements {kind}, stated are {count}"
-                yield finding("parameters", "parameter_count", problem)
+                yield finding("parameter_count", problem)
 
 
 @check(after=BUILT, calls_forward=False)
@@ -243,15 +233,14 @@ def representation(case: Case) -> Findings:
         raise NotApplicable(f"repr needs a forward first: {error}") from None
     lines, allowed = len(text.splitlines()), expected_lines(module)
     if lines > allowed:
-        problem = f"has {lines} lines where the children need {allowed}"
         fix = "Return one line from `extra_repr()`."
-        yield finding("representation", "repr", problem, fix=fix)
+        yield finding("repr", f"has {lines} lines where the children need {allowed}", fix=fix)
     for name, value in arguments.items():
         # A child may show the value under a name of its own, so any mention counts.
         shown = name in text if isinstance(value, bool) else str(value).lower() in text.lower()
         if not shown:
             problem = f"does not show the argument {name}={value!r}"
-            yield finding("representation", "repr", problem, fix="Add it to `extra_repr()`.")
+            yield finding("repr", problem, fix="Add it to `extra_repr()`.")
 
 
 def expected_lines(module: nn.Module) -> int:
@@ -317,9 +306,8 @@ def failures(test: doctest.DocTest) -> Findings:
     line = (test.lineno or 0) + example.lineno + 1
     where = place(test.filename or test.name, line)
     fix = "Correct the example, or the code."
-    yield finding("examples", where, f"`{in_a_line(example.source)}` {problem}", fix=fix)
+    yield finding(where, f"`{in_a_line(example.source)}` {problem}", fix=fix)
 
 
 def in_a_line(text: str) -> str:
-    """A text in one line, as a report needs it."""
     return " ".join(text.split()).rstrip(".") or "nothing"

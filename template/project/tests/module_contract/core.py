@@ -80,7 +80,6 @@ class Instance(Contract):
     )
 
     def __init__(self, module: nn.Module, inputs: Mapping[str, Any]) -> None:
-        """Keep the module and the example."""
         self.module = module
         self.example = dict(inputs)
         lengths = {tensor.shape[0] if tensor.dim() else -1 for _, tensor in tensors(self.example)}
@@ -99,16 +98,20 @@ class Instance(Contract):
 
 
 class Case:
-    """One module with its inputs; every answer is the same each time it is asked."""
+    """One module with its inputs; every outcome is the same each time it is asked for.
+
+    Args:
+        contract: What the author states.
+        names: The checks that wait for one another; all by default.
+    """
 
     def __init__(self, contract: Contract, names: Iterable[str] | None = None) -> None:
-        """Wrap what the author states; with ``names``, these checks wait for one another alone."""
         self.contract = contract
         self.names = frozenset(CHECKS if names is None else names)
         self.modes = contract._modes
         self.outcomes: dict[str, Exception | None] = {}
         # What is expensive to make, kept by the check that made it for the ones that follow.
-        self.kept: dict[str, Any] = {}
+        self.kept: dict[object, Any] = {}
 
     def accepts(self, option: str) -> bool:
         """Whether the builder takes `device` or `dtype`."""
@@ -166,7 +169,6 @@ class Case:
         return convert(inputs, prepare)
 
     def call(self, module: Callable[..., Any], inputs: Any, seed: int = 0) -> Any:
-        """Call the module from a fixed random state."""
         seed_everything(seed)
         return apply(module, inputs)
 
@@ -183,15 +185,14 @@ class Case:
                     shapes(self.call(self.build(training=False), self.inputs(size)))
                     for size in (2, 3)
                 ]
-        return extrapolated(*self.kept["shapes"], batch)
+        small, large = self.kept["shapes"]
+        return extrapolated(small, large, batch)
 
     def input_axes(self) -> list[int | None]:
-        """The batch's dimension in each input tensor; None where it has no such dimension."""
         small, large = ([one.shape for _, one in tensors(self.inputs(size))] for size in (2, 3))
         return [batch_axis(*pair) for pair in zip(small, large, strict=True)]
 
     def output_axes(self) -> list[int | None]:
-        """The same for each output tensor."""
         small, large = (stated_shapes(self.output_shape(size)) for size in (2, 3))
         return [batch_axis(*pair) for pair in zip(small, large, strict=True)]
 
@@ -204,7 +205,6 @@ class Case:
 
 
 def is_lazy(module: nn.Module) -> bool:
-    """Whether a parameter or buffer still waits for its shape."""
     state = [*module.parameters(), *module.buffers()]
     return any(nn.parameter.is_lazy(tensor) for tensor in state)
 
@@ -281,7 +281,8 @@ def run_checks(
         if isinstance(outcome, ContractViolation):
             found.extend(outcome.findings)
         elif isinstance(outcome, NotImplementedError) and not is_echo(this, outcome):
-            found.append(finding(this.name, "forward", f"is not written yet: {outcome}"))
+            open_forward = finding("forward", f"is not written yet: {outcome}")
+            found.append(replace(open_forward, check=this.name))
     return found
 
 
@@ -291,11 +292,10 @@ def wrong_opt_outs(opt_out: Mapping[str, str]) -> list[Finding]:
     for name, reason in opt_out.items():
         if name not in CHECKS:
             fix = f"The checks are: {', '.join(CHECKS)}."
-            found.append(finding("opt_outs", name, "there is no check of that name", fix=fix))
+            found.append(finding(name, "there is no check of that name", fix=fix))
         elif not isinstance(reason, str) or not reason.strip():
-            fix = "Say why the module cannot keep it."
-            found.append(finding("opt_outs", name, "has no reason", fix=fix))
-    return found
+            found.append(finding(name, "has no reason", fix="Say why the module cannot keep it."))
+    return [replace(one, check="opt_outs") for one in found]
 
 
 def outcome_of(case: Case, name: str) -> Exception | None:
@@ -320,7 +320,6 @@ def obstacle(case: Case, this: Check) -> Exception | None:
 
 
 def is_echo(this: Check, outcome: Exception | None) -> bool:
-    """Whether it only repeats that `forward` is not written, which `test_forward` says."""
     return isinstance(outcome, NotImplementedError) and this.name != "forward"
 
 
@@ -334,7 +333,8 @@ def run(case: Case, this: Check) -> Exception | None:
         except Exception as error:
             if this.name == "forward" and isinstance(error, NotImplementedError):
                 return error
-            found = [unexpected(this.name, error)]
+            found = [unexpected(error)]
+        found = [replace(one, check=this.name) for one in found]
         return ContractViolation(located(case, found)) if found else None
 
 
@@ -354,8 +354,6 @@ def located(case: Case, found: list[Finding]) -> list[Finding]:
     ]
 
 
-def unexpected(name: str, error: Exception, doing: str = "", fix: str = "") -> Finding:
-    """A finding about an exception that the module raised during a check."""
+def unexpected(error: Exception, doing: str = "", fix: str = "") -> Finding:
     text = " ".join(str(error).split()).rstrip(".") or "no message"
-    problem = f"{doing}{type(error).__name__}: {text}"
-    return finding(name, place_of(error) or "forward", problem, fix=fix)
+    return finding(place_of(error) or "forward", f"{doing}{type(error).__name__}: {text}", fix=fix)

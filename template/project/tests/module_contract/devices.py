@@ -1,6 +1,5 @@
 """Checks of memory, devices and precision: first values, `device=`, `dtype=`, and conversions."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -33,7 +32,7 @@ def initialisation(case: Case) -> Findings:
         module = case.build()
     for name, parameter in module.named_parameters():
         if unwritten(parameter):
-            yield finding("initialisation", name, "nothing writes its initial values", "NN108")
+            yield finding(name, "nothing writes its initial values", "NN108")
 
 
 @check(after=BUILT, calls_forward=False)
@@ -46,33 +45,19 @@ def meta_initialisation(case: Case) -> Findings:
     with uninitialised_memory_marked():
         module.to_empty(device="cpu")
         # Children first: what a parent does to them in its own reset comes last.
-        module.apply(reset)
-    without = [path for path, part in submodules(module) if not reset_of(part)]
+        module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
+    without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
         # A mask may be all True by right: what an ordinary build shows too is no sign.
         if unwritten(tensor) and not unwritten(ordinary.get(name, tensor)):
             owner = name.rpartition(".")[0]
             missing = "has no reset_parameters()" if owner in without else "does not fill it"
             kind = type(module.get_submodule(owner)).__name__
-            problem = f"stays unwritten after `to_empty()`: {kind} {missing}"
-            yield finding("meta_initialisation", name, problem, "NN108")
+            yield finding(name, f"stays unwritten after `to_empty()`: {kind} {missing}", "NN108")
         elif tensor.is_floating_point() and not tensor.isnan().any():
             regular = ordinary.get(name, tensor)
             if not tensor.isfinite().all() and regular.isfinite().all():
-                problem = "is not finite after `reset_parameters()`"
-                yield finding("meta_initialisation", name, problem, "NN108")
-
-
-def reset(module: nn.Module) -> None:
-    """Call the module's own `reset_parameters()`, if it has one."""
-    if method := reset_of(module):
-        method()
-
-
-def reset_of(module: nn.Module) -> Callable[[], object] | None:
-    """The module's `reset_parameters`, if it has one."""
-    method = getattr(module, "reset_parameters", None)
-    return method if callable(method) else None
+                yield finding(name, "is not finite after `reset_parameters()`", "NN108")
 
 
 def unwritten(tensor: Tensor) -> bool:
@@ -91,8 +76,8 @@ def host_fetches(case: Case) -> Findings:
     """`forward` fetches no value to the host, which a GPU would have to wait for."""
     found: dict[str, Finding] = {}
     for training in case.modes:
-        for one in watched_forward(case, training).host_fetches("host_fetches"):
-            found.setdefault(one.place or one.attribute, one)
+        for one in watched_forward(case, training).host_fetches():
+            found.setdefault(one.place, one)
     yield from found.values()
 
 
@@ -102,8 +87,8 @@ def devices(case: Case) -> Findings:
     found: dict[str, Finding] = {}
     undecided = ""
     for training in case.modes:
-        for one in watched_forward(case, training).literals("devices"):
-            found.setdefault(one.place or one.attribute, one)
+        for one in watched_forward(case, training).literals():
+            found.setdefault(one.place, one)
         try:
             for one in misplaced(case, case.build(training=training)):
                 found.setdefault(one.place or one.attribute, one)
@@ -116,10 +101,12 @@ def devices(case: Case) -> Findings:
 
 def watched_forward(case: Case, training: bool) -> DeviceWatch:
     """What an ordinary forward names and fetches, line by line."""
-    module, inputs = case.build(training=training), case.inputs()
-    with DeviceWatch() as watch, torch.no_grad():
-        case.call(module, inputs)
-    return watch
+    if ("watch", training) not in case.kept:
+        module, inputs = case.build(training=training), case.inputs()
+        with DeviceWatch() as watch, torch.no_grad():
+            case.call(module, inputs)
+        case.kept["watch", training] = watch
+    return case.kept["watch", training]
 
 
 def misplaced(case: Case, module: nn.Module) -> list[Finding]:
@@ -140,7 +127,7 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
         problem = f"{stray[0]} is left on another device" if stray else watch.split
     except no_values as error:
         # A module that asks for a value is not thereby wrong; the devices named until then are.
-        if named := list(watch.literals("devices")):
+        if named := list(watch.literals()):
             return named
         raise NotApplicable(f"depends on values ({type(error).__name__})") from None
     except Exception as error:
@@ -169,16 +156,16 @@ def fake_mode() -> tuple[Any, tuple[type[Exception], ...]]:
 
 def culprits(watch: DeviceWatch, problem: str) -> Findings:
     """The lines behind a tensor on the wrong device, the most certain kind of them first."""
-    named = [*watch.literals("devices"), *watch.host_fetches("devices")]
+    named = [*watch.literals(), *watch.host_fetches()]
     yield from named
     for line, text in watch.created.items():
-        yield finding("devices", line, text, "NN302")
+        yield finding(line, text, "NN302")
     if named or watch.created:
         return
     for line, text in watch.foreign.items():
-        yield finding("devices", line, text, "NN201")
+        yield finding(line, text, "NN201")
         return
-    yield finding("devices", "forward", f"does not stay on the inputs' device: {problem}")
+    yield finding("forward", f"does not stay on the inputs' device: {problem}")
 
 
 @check(after=BUILT, calls_forward=False)
@@ -187,62 +174,60 @@ def device_argument(case: Case) -> Findings:
     try:
         module = case.raw_build(device="meta")
     except (RuntimeError, NotImplementedError) as error:
-        yield unexpected("device_argument", error, "cannot be built on the meta device: ")
+        yield unexpected(error, "cannot be built on the meta device: ")
         return
-    yield from all_unregistered("device_argument", module)
+    yield from all_unregistered(module)
     for name, tensor in state_of(module):
         if tensor.device.type != "meta":
             problem = f"is on {tensor.device.type} though `device=` names another"
-            fix = "Pass `device=device` where it is created."
-            yield finding("device_argument", name, problem, fix=fix)
+            yield finding(name, problem, fix="Pass `device=device` where it is created.")
 
 
 @check(after=BUILT, calls_forward=False)
 def dtype_argument(case: Case) -> Findings:
     """`dtype=` reaches every floating-point parameter and buffer."""
     module = case.build(dtype=torch.float64)
-    yield from all_unregistered("dtype_argument", module)
+    yield from all_unregistered(module)
     fix = "Pass `dtype=dtype` where it is created."
-    yield from of_other_type("dtype_argument", module, torch.float64, fix)
+    yield from of_other_type(module, torch.float64, fix)
 
 
-def of_other_type(name: str, module: nn.Module, dtype: torch.dtype, fix: str) -> Findings:
+def of_other_type(module: nn.Module, dtype: torch.dtype, fix: str) -> Findings:
     """The floating-point state that does not have the type asked for."""
     for path, tensor in state_of(module):
         if tensor.is_floating_point() and tensor.dtype is not dtype:
-            yield finding(name, path, f"is {tensor.dtype} instead of {dtype}", fix=fix)
+            yield finding(path, f"is {tensor.dtype} instead of {dtype}", fix=fix)
 
 
 @check(after=SOUND)
 def double(case: Case) -> Findings:
     """`.double()` converts everything, and forward runs."""
-    yield from converted("double", case, torch.float64)
+    yield from converted(case, torch.float64)
 
 
 @check(after=SOUND)
 def bfloat16(case: Case) -> Findings:
     """`.bfloat16()` converts everything, and forward runs."""
-    yield from converted("bfloat16", case, torch.bfloat16)
+    yield from converted(case, torch.bfloat16)
 
 
-def converted(name: str, case: Case, dtype: torch.dtype) -> Findings:
+def converted(case: Case, dtype: torch.dtype) -> Findings:
     """What a conversion leaves behind, or why forward fails after it."""
     module = case.build(training=False)
     # Not `.to(dtype)`, which would throw the imaginary part of complex state away.
     make_double(module) if dtype is torch.float64 else module.bfloat16()
-    yield from of_other_type(name, module, dtype, "Let `_apply` reach it.")
-    yield from runs(name, case, module, nullcontext(), dtype)
+    yield from of_other_type(module, dtype, "Let `_apply` reach it.")
+    yield from runs(case, module, nullcontext(), dtype)
 
 
 @check(after=SOUND)
 def autocast(case: Case) -> Findings:
     """Forward runs under `torch.autocast`."""
     module = case.build(training=False)
-    yield from runs("autocast", case, module, torch.autocast("cpu", dtype=torch.bfloat16))
+    yield from runs(case, module, torch.autocast("cpu", dtype=torch.bfloat16))
 
 
 def runs(
-    name: str,
     case: Case,
     module: nn.Module,
     context: AbstractContextManager[object],
@@ -258,7 +243,7 @@ def runs(
         if dtype is torch.bfloat16 and meets_complex(case):
             raise NotApplicable("torch has no complex numbers of that precision") from None
         fix = "Give tensors made in `forward` the input's dtype: `dtype=x.dtype`."
-        yield unexpected(name, error, fix=fix)
+        yield unexpected(error, fix=fix)
 
 
 def meets_complex(case: Case) -> bool:
@@ -284,11 +269,11 @@ def cuda(case: Case) -> Findings:
         output = case.call(module, inputs)
         for path, tensor in tensors(output, "output"):
             if tensor.device.type != "cuda":
-                yield finding("cuda", path, "is left on the CPU", "NN302")
+                yield finding(path, "is left on the CPU", "NN302")
         actual = convert(output, lambda tensor: tensor.cpu())
         if text := difference(actual, expected, 1e-3):
-            yield finding("cuda", "forward", f"CPU and CUDA disagree: {text}")
+            yield finding("forward", f"CPU and CUDA disagree: {text}")
         module.to("cpu")
         back = case.call(module, case.inputs())
     if text := difference(back, expected):
-        yield finding("cuda", "forward", f"another output after the return to the CPU: {text}")
+        yield finding("forward", f"another output after the return to the CPU: {text}")

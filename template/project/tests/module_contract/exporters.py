@@ -1,91 +1,39 @@
-"""Checks of who else runs forward: torch.func, compilers and exporters, and why these give up."""
+"""Slow checks: compilers and exporters take the whole of forward; and why one gives up."""
 
 import contextlib
 import importlib.util
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from operator import itemgetter
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.func import vmap as vectorised
 
 from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
+from .devices import watched_forward
 from .findings import Finding, NotApplicable, Place, finding
-from .isolation import isolated, seed_everything
+from .isolation import isolated
 from .tree import apply, arguments, convert, difference, tensors
-from .watches import DeviceWatch, lines_that_change, place_in, place_of
+from .watches import lines_that_change, place_in, place_of
 
 # What writes ONNX, what torch writes it with, and what runs it.
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 BY_VALUE = "cannot be exported: what is done here depends on the value of a tensor"
 BY_SHAPE = "Decide by shapes and arguments, not by the values of tensors."
-_NO_BATCHING_RULE = ("Batching rule not implemented", "do not yet support")
 # How errors of torch's exporters say what stood in their way, by names and by texts.
 _BY_VALUE = (
     *("GuardOnDataDependentSymNode", "DataDependentOutput", "DynamicOutputShape"),
     *("ata-dependent", ".numpy() is not supported", "FakeTensor.__format__", "_local_scalar_dense"),
 )
-_NO_DEVICE = ("not compiled with CUDA", "No CUDA GPUs", "Found no NVIDIA driver")
-_OTHER_DEVICE = ("is not on the expected device", "to be on the same device")
-_FIXED_SIZE = ("ConstraintViolationError", "specialized it to be a constant")
-_NO_OPERATOR = re.compile(
-    r"(?:No ONNX function found for|Missing out variants|Operator torch\._ops)"
-    r".*?\baten(?:::|\.)(\w+)",
-    re.DOTALL,
+_OF_DEVICES = (
+    *("not compiled with CUDA", "No CUDA GPUs", "Found no NVIDIA driver"),
+    *("is not on the expected device", "to be on the same device"),
 )
+_FIXED_SIZE = ("ConstraintViolationError", "specialized it to be a constant")
 # Tracers take batches of 0 and 1 for cases of their own, so what holds from 2 on is not a limit.
 _SIZES = (2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 1000, 10000)
-
-
-@check(after=SOUND)
-def functional(case: Case) -> Findings:
-    """`functional_call` with other weights computes what a module with those weights does."""
-    module, changed = case.build(training=False), case.build(training=False)
-    with torch.no_grad():
-        for value in changed.parameters():
-            if value.is_floating_point():
-                value.mul_(0.5)
-        expected = case.call(changed, case.inputs())
-        inputs = case.inputs()
-        seed_everything(0)
-        actual = functional_call(module, dict(changed.named_parameters()), *arguments(inputs))
-    if text := difference(actual, expected):
-        problem = f"does not follow the weights that it is given: {text}"
-        fix = "Read the parameters in `forward`; keep nothing that is computed from them."
-        yield finding("functional", "functional_call", problem, fix=fix)
-
-
-@check(after=SOUND)
-def vmap(case: Case) -> Findings:
-    """`torch.func.vmap` over a further dimension gives what single calls give, in eval mode."""
-    module = case.build(training=False)
-    batches = [case.inputs(seed=seed) for seed in (0, 1)]
-    given = [[tensor for _, tensor in tensors(batch)] for batch in batches]
-    if not given[0]:
-        raise NotApplicable("no input is a tensor")
-
-    def call(*values: Tensor) -> Any:
-        remaining = iter(values)
-        return apply(module, convert(batches[0], lambda _: next(remaining)))
-
-    with torch.no_grad():
-        expected = [case.call(module, batch) for batch in batches]
-        stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
-        try:
-            stacked_output = vectorised(call, randomness="different")(*stacked)
-        except RuntimeError as error:
-            if any(text in str(error) for text in _NO_BATCHING_RULE):
-                raise NotApplicable(f"torch has no batching rule: {error}") from None
-            raise
-    for index, one in enumerate(expected):
-        apart = convert(stacked_output, itemgetter(index))
-        if text := difference(apart, one, 1e-4):
-            yield finding("vmap", "forward", f"differs under vmap: {text}")
-            return
 
 
 @check(after=SOUND, slow=True)
@@ -104,7 +52,7 @@ def compilation(case: Case) -> Findings:
     finally:
         torch.compiler.reset()
     if text := difference(actual, expected, 1e-4):
-        yield finding("compilation", "forward", f"another output when compiled: {text}")
+        yield finding("forward", f"another output when compiled: {text}")
 
 
 def not_compiled(error: Exception) -> Finding:
@@ -116,7 +64,7 @@ def not_compiled(error: Exception) -> Finding:
     _, _, stack = text.partition("from user code:")
     where = place_in(stack) or place_of(error) or "forward"
     fix = BY_SHAPE if "data-dependent" in text.lower() else ""
-    return finding("compilation", where, problem, fix=fix)
+    return finding(where, problem, fix=fix)
 
 
 @check(after=SOUND, slow=True)
@@ -128,13 +76,13 @@ def torchscript(case: Case) -> Findings:
     try:
         scripted = torch.jit.script(module)
     except Exception as error:
-        yield unexpected("torchscript", error, "cannot be scripted: ")
+        yield unexpected(error, "cannot be scripted: ")
         return
     with torch.no_grad():
         expected = case.call(module, case.inputs())
         actual = case.call(scripted, case.inputs())
     if text := difference(actual, expected, 1e-4):
-        yield finding("torchscript", "forward", f"another output when scripted: {text}")
+        yield finding("forward", f"another output when scripted: {text}")
 
 
 @check(after=SOUND, slow=True)
@@ -145,13 +93,13 @@ def export(case: Case) -> Findings:
     try:
         program = program_of(case, module)
     except Exception as error:
-        yield from reasons("export", error, case)
+        yield from reasons(error, case)
         return
     finally:
         torch.compiler.reset()
     case.kept["program"] = program
-    found = list(other_outputs(case, "export", module, program.module()))
-    yield from (found and list(fixed_sizes("export", case))) or found
+    found = list(other_outputs(case, module, program.module()))
+    yield from (found and list(fixed_sizes(case))) or found
 
 
 @check(after=(*SOUND, "export"), slow=True)
@@ -172,17 +120,16 @@ def onnx(case: Case) -> Findings:
     except Exception as error:
         first = next(causes(error))
         problem = f"cannot be exported to ONNX: {type(first).__name__}: {in_a_line(first)}"
-        yield finding("onnx", translated_line(error) or "forward", problem, fix=fix)
+        yield finding(translated_line(error) or "forward", problem, fix=fix)
         return
     finally:
         torch.compiler.reset()
     try:
         run = runtime(file, output)
     except Exception as error:
-        problem = f"onnxruntime does not take it: {in_a_line(error)}"
-        yield finding("onnx", "forward", problem, fix=fix)
+        yield finding("forward", f"onnxruntime does not take it: {in_a_line(error)}", fix=fix)
         return
-    yield from other_outputs(case, "onnx", module, run)
+    yield from other_outputs(case, module, run)
 
 
 def program_of(case: Case, module: nn.Module) -> Any:
@@ -200,7 +147,6 @@ def program_of(case: Case, module: nn.Module) -> Any:
 
 def other_outputs(
     case: Case,
-    name: str,
     module: nn.Module,
     run: Callable[..., Any],
 ) -> Findings:
@@ -213,11 +159,10 @@ def other_outputs(
             try:
                 actual = apply(run, case.inputs(batch))
             except Exception as error:
-                problem = f"does not run for a batch of {batch}: {in_a_line(error)}"
-                yield finding(name, "forward", problem)
+                yield finding("forward", f"does not run for a batch of {batch}: {in_a_line(error)}")
                 continue
         if text := difference(actual, expected, 1e-4):
-            yield finding(name, "forward", f"another output for a batch of {batch}: {text}")
+            yield finding("forward", f"another output for a batch of {batch}: {text}")
 
 
 def require_onnx() -> None:
@@ -254,7 +199,7 @@ def runtime(file: bytes, output: Any) -> Callable[..., Any]:
     return run
 
 
-def reasons(name: str, error: Exception, case: Case | None, callers: str = "") -> Findings:
+def reasons(error: Exception, case: Case | None, callers: str = "") -> Findings:
     """Why an exporter gave up on a module, in terms of `forward`; its own text has no fix."""
     text = "\n".join(f"{type(cause).__name__}: {cause}" for cause in causes(error))
     first = next(causes(error))
@@ -262,24 +207,15 @@ def reasons(name: str, error: Exception, case: Case | None, callers: str = "") -
     lines = (place_of(cause, callers) for cause in causes(error))
     where = translated_line(error) or next(filter(None, lines), None) or "forward"
     if any(sign in text for sign in _BY_VALUE):
-        yield finding(name, where, BY_VALUE, "NN404", BY_SHAPE)
-    elif any(sign in text for sign in _NO_DEVICE):
-        problem = f"the device that it names is not there: {in_a_line(first)}"
-        yield finding(name, where, problem, "NN301")
-    elif any(sign in text for sign in _OTHER_DEVICE):
-        yield finding(name, where, f"leaves its inputs' device: {in_a_line(first)}", "NN301")
+        yield finding(where, BY_VALUE, "NN404", BY_SHAPE)
+    elif any(sign in text for sign in _OF_DEVICES):
+        yield finding(where, said, "NN301")
     elif any(sign in text for sign in _FIXED_SIZE):
-        found = list(fixed_sizes(name, case)) if case else []
+        found = list(fixed_sizes(case)) if case else []
         problem = f"cannot be exported: it holds for one size of the batch only: {in_a_line(error)}"
-        yield from found or [finding(name, where, problem)]
-    elif operator := _NO_OPERATOR.search(text):
-        own = operator[1].lstrip("_")
-        problem = f"cannot be exported: the target has no counterpart of torch's `{own}`"
-        fix = "Compute it from other operations, or export to another target."
-        for line in (lines_of_operator(case, own) if case else []) or [where]:
-            yield finding(name, line, problem, fix=fix)
+        yield from found or [finding(where, problem)]
     else:
-        yield finding(name, where, said)
+        yield finding(where, said)
 
 
 def explain_error(
@@ -295,24 +231,24 @@ def explain_error(
         callers: The folder of whoever asked for the export, whose lines are not the author's.
     """
     with isolated():
-        return list(reasons("export", error, Case(contract) if contract else None, callers))
+        found = list(reasons(error, Case(contract) if contract else None, callers))
+    return [replace(one, check="export") for one in found]
 
 
-def fixed_sizes(name: str, case: Case) -> Findings:
+def fixed_sizes(case: Case) -> Findings:
     """The lines that hold for some sizes of the batch only, each with its condition."""
-    # Torch may have changed what this looks at: no line is named then, and nothing fails.
     found: dict[Place, str] = {}
-    with contextlib.suppress(ImportError, AttributeError, NotApplicable):
+    # Torch may have changed what this looks at: no line is named then, and nothing fails.
+    with contextlib.suppress(Exception):
         found = conditions_on_batch(case)
-    with DeviceWatch() as watch, torch.no_grad():
-        case.call(case.build(training=False), case.inputs())
+    fetched = watched_forward(case, training=False).fetched if found else {}
     for line, condition in found.items():
-        if line in watch.fetched:
-            yield finding(name, line, BY_VALUE, "NN404", BY_SHAPE)
+        if line in fetched:
+            yield finding(line, BY_VALUE, "NN404", BY_SHAPE)
             continue
         problem = f"cannot be exported: this holds for some sizes of the batch only: {condition}"
         fix = "Compute on the whole batch, without a loop over it or a condition on its size."
-        yield finding(name, line, problem, fix=fix)
+        yield finding(line, problem, fix=fix)
 
 
 def conditions_on_batch(case: Case) -> dict[Place, str]:
@@ -374,19 +310,6 @@ def convolutions_free(environment: Any) -> contextlib.AbstractContextManager[obj
     kind: Any = ConvolutionsFree
     mode: contextlib.AbstractContextManager[object] = kind()
     return mode
-
-
-def lines_of_operator(case: Case, name: str) -> list[Place]:
-    """The lines that call one of torch's operators, such as `linalg_eig`."""
-    try:
-        program = program_of(case, case.build(training=False))
-    except Exception:
-        # What stood in the way is said already; only its place stays unknown.
-        return []
-    # What a composite operator consists of is called like it, with an underscore in front.
-    nodes = [node for node in program.graph.nodes if name in str(node.target)]
-    lines = [place_in(node.meta.get("stack_trace") or "") for node in nodes]
-    return list(dict.fromkeys(line for line in lines if line))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

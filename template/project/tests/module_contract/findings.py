@@ -1,6 +1,6 @@
 """The rules that running a module can break, and the findings in which a check names them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,100 +15,63 @@ class Rule:
     severity: Literal["error", "warning"] = "error"
 
 
-_TABLE = (
-    Rule("NN101", "missing-super-init", "Call `super().__init__()` first in `__init__`."),
-    Rule(
-        "NN102",
-        "late-super-init",
-        "Move `super().__init__()` before the first module, parameter or buffer.",
-    ),
-    Rule("NN103", "module-in-container", "Keep modules in `nn.ModuleList` or `nn.ModuleDict`."),
-    Rule(
-        "NN104",
-        "parameter-in-container",
-        "Keep parameters in `nn.ParameterList` or `nn.ParameterDict`.",
-    ),
-    Rule("NN105", "parameter-in-forward", "Create parameters in `__init__`."),
-    Rule(
-        "NN106",
-        "module-in-forward",
-        "Build modules in `__init__` and only call them in `forward`.",
-    ),
-    Rule(
-        "NN107",
-        "non-leaf-parameter",
-        "Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.",
-    ),
-    Rule(
-        "NN108",
-        "uninitialised-parameter",
-        "Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.",
-    ),
-    Rule(
-        "NN109",
-        "repeated-module",
-        "Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.",
-        "warning",
-    ),
-    Rule(
-        "NN110",
-        "reserved-module-key",
-        "Choose a key without dots that is not an attribute of the container.",
-    ),
-    Rule(
-        "NN112",
-        "unused-module",
-        "Use the module in `forward`, or remove it from `__init__`.",
-        "warning",
-    ),
-    Rule(
-        "NN201",
-        "tensor-attribute",
-        "Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.",
-    ),
-    Rule("NN202", "graph-retained", "Return it, or keep only the latest value, detached."),
-    Rule(
-        "NN203",
-        "buffer-rebound",
-        "Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.",
-        "warning",
-    ),
-    Rule(
-        "NN204",
-        "parameter-rebound",
-        "Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.",
-    ),
-    Rule(
-        "NN301",
-        "hard-coded-device",
-        "Take the device from an input or a parameter: `device=x.device`.",
-    ),
-    Rule(
-        "NN302",
-        "device-less-factory",
-        "Give the factory `device=x.device`, or use `x.new_zeros(...)` or a `*_like` function.",
-    ),
-    Rule(
-        "NN401",
-        "input-mutated",
-        "Work on a new tensor: use the operation without the trailing underscore.",
-    ),
-    Rule(
-        "NN402",
-        "ignores-training-mode",
-        "Pass `training=self.training`, or register `nn.Dropout` in `__init__`.",
-    ),
-    Rule("NN404", "host-sync", "Keep the value a tensor on its device.", "warning"),
-    Rule("NN405", "ambiguous-squeeze", "Name the dimension: `.squeeze(dim)`.", "warning"),
-    Rule(
-        "NN501",
-        "unpicklable-attribute",
-        "Use a function or class at the top level of its file, and no open resource.",
-        "warning",
-    ),
-)
+# Code and name of each rule, `W` for a warning, and what to do.
+_TABLE = """
+NN101 missing-super-init
+    Call `super().__init__()` first in `__init__`.
+NN102 late-super-init
+    Move `super().__init__()` before the first module, parameter or buffer.
+NN103 module-in-container
+    Keep modules in `nn.ModuleList` or `nn.ModuleDict`.
+NN104 parameter-in-container
+    Keep parameters in `nn.ParameterList` or `nn.ParameterDict`.
+NN105 parameter-in-forward
+    Create parameters in `__init__`.
+NN106 module-in-forward
+    Build modules in `__init__` and only call them in `forward`.
+NN107 non-leaf-parameter
+    Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.
+NN108 uninitialised-parameter
+    Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.
+NN109 repeated-module W
+    Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.
+NN110 reserved-module-key
+    Choose a key without dots that is not an attribute of the container.
+NN112 unused-module W
+    Use the module in `forward`, or remove it from `__init__`.
+NN201 tensor-attribute
+    Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.
+NN202 graph-retained
+    Return it, or keep only the latest value, detached.
+NN203 buffer-rebound W
+    Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.
+NN204 parameter-rebound
+    Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.
+NN301 hard-coded-device
+    Take the device from an input or a parameter: `device=x.device`.
+NN302 device-less-factory
+    Give the factory `device=x.device`, or use `x.new_zeros(...)` or a `*_like` function.
+NN401 input-mutated
+    Work on a new tensor: use the operation without the trailing underscore.
+NN402 ignores-training-mode
+    Pass `training=self.training`, or register `nn.Dropout` in `__init__`.
+NN404 host-sync W
+    Keep the value a tensor on its device.
+NN405 ambiguous-squeeze W
+    Name the dimension: `.squeeze(dim)`.
+NN501 unpicklable-attribute W
+    Use a function or class at the top level of its file, and no open resource.
+"""
 
-RULES = {rule.code: rule for rule in _TABLE}
+
+def _rules() -> Iterator[Rule]:
+    lines = _TABLE.split("\n")[1:-1]
+    for heading, fix in zip(lines[::2], lines[1::2], strict=True):
+        code, name, *warning = heading.split()
+        yield Rule(code, name, fix.strip(), "warning" if warning else "error")
+
+
+RULES = {rule.code: rule for rule in _rules()}
 
 
 class Place(str):
@@ -122,28 +85,26 @@ class Finding:
     """One breach: the rule (if one names it), where it is, what is wrong and how to fix it.
 
     Attributes:
-        check: The name of the check that found it.
         attribute: The path of an attribute or tensor, or a name such as `forward`; may be empty.
         place: `file:line` in the author's source; empty where it is not known.
         problem: What is wrong.
         fix: What to do about it: the rule's own advice, or one that fits the case better.
         rule: The rule; None for a fault that only the check's name describes.
+        check: The name of the check that found it.
     """
 
-    check: str
     attribute: str
     place: str
     problem: str
     fix: str
     rule: Rule | None = None
+    check: str = ""
 
     @property
     def code(self) -> str | None:
-        """The rule's code, if a rule names the fault."""
         return self.rule.code if self.rule else None
 
     def __str__(self) -> str:
-        """Say it in one line: rule, place, what is wrong, and the fix."""
         label = f"{self.rule.code} {self.rule.name}" if self.rule else self.check
         parts = [part for part in (label, self.place, self.attribute) if part]
         return f"{': '.join(parts)}: {self.problem}. {self.fix}".rstrip()
@@ -153,7 +114,6 @@ class ContractViolation(AssertionError):
     """The module breaks the contract; the text names rule, place and fix."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        """Join the findings, one a line, into the message."""
         self.findings = tuple(dict.fromkeys(findings))
         super().__init__("\n".join(str(finding) for finding in self.findings))
 
@@ -166,8 +126,8 @@ class Blocked(NotApplicable):
     """The check waits until an earlier one passes: it would only repeat what that one found."""
 
 
-def finding(check: str, where: str, problem: str, code: str = "", fix: str = "") -> Finding:
-    """A finding of a check at a place or an attribute, with the rule of that code."""
+def finding(where: str, problem: str, code: str = "", fix: str = "") -> Finding:
+    """A finding at a place or an attribute, with the rule of that code."""
     rule = RULES[code] if code else None
     attribute, place = ("", str(where)) if isinstance(where, Place) else (where, "")
-    return Finding(check, attribute, place, problem, fix or (rule.fix if rule else ""), rule)
+    return Finding(attribute, place, problem, fix or (rule.fix if rule else ""), rule)

@@ -1,16 +1,31 @@
-"""Checks of calls: what forward returns, in both modes, for batches of any size and memory."""
+"""Checks of calls: what forward returns, in both modes, for any batch, and under torch.func."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.func import vmap as vectorised
 
 from .core import BUILT, RUNS, SOUND, Case, Findings, check, unexpected
 from .findings import NotApplicable, finding
-from .tree import apply, convert, difference, is_shape, narrowed, shapes, submodules, tensors
+from .isolation import seed_everything
+from .tree import (
+    apply,
+    arguments,
+    convert,
+    difference,
+    is_shape,
+    narrowed,
+    shapes,
+    submodules,
+    tensors,
+)
 from .watches import DeviceWatch, lines_that_change, random_states
 
+_NO_BATCHING_RULE = ("Batching rule not implemented", "do not yet support")
 _CLEAR = (ValueError, RuntimeError, TypeError, IndexError, AssertionError)
 
 
@@ -25,17 +40,16 @@ def forward(case: Case) -> Findings:
             except NotImplementedError:
                 raise
             except Exception as error:
-                literals = list(watch.literals("forward"))
+                literals = list(watch.literals())
                 mode = "training" if training else "eval"
-                yield from literals or [unexpected("forward", error, f"in {mode} mode raises ")]
+                yield from literals or [unexpected(error, f"in {mode} mode raises ")]
                 return
         actual, expected = shapes(output), case.output_shape()
         # Training may return more than is stated, such as the outputs of auxiliary heads.
         if training and not (is_shape(actual) and is_shape(expected)):
             return
         if actual != expected:
-            problem = f"returns shape {actual}, stated is {expected}"
-            yield finding("forward", "output_shape", problem)
+            yield finding("output_shape", f"returns shape {actual}, stated is {expected}")
             return
 
 
@@ -48,8 +62,7 @@ def output_dtype(case: Case) -> Findings:
     for path, tensor in tensors(output, "output"):
         if tensor.is_floating_point() and tensor.dtype is not expected:
             problem = f"is {tensor.dtype} where inputs and parameters are {expected}"
-            fix = "Give tensors made in `forward` the input's dtype."
-            yield finding("output_dtype", path, problem, fix=fix)
+            yield finding(path, problem, fix="Give tensors made in `forward` the input's dtype.")
 
 
 @check(after=RUNS)
@@ -62,7 +75,7 @@ def finite_output(case: Case) -> Findings:
         raise NotApplicable("forward returns no tensor")
     for path, tensor in found:
         if not torch.isfinite(tensor).all():
-            yield finding("finite_output", path, "holds NaN or infinite values")
+            yield finding(path, "holds NaN or infinite values")
 
 
 @check(after=(*RUNS, "devices"))
@@ -79,12 +92,12 @@ def eval_determinism(case: Case) -> Findings:
     with torch.no_grad(), lines_that_change(random_states) as lines:
         case.call(modules[0], case.inputs())
     for line in dict.fromkeys(line for line, _ in lines):
-        yield finding("eval_determinism", line, "is random in eval mode too", "NN402")
+        yield finding(line, "is random in eval mode too", "NN402")
     if not lines:
         # What it draws from or counts is out of sight: the system's numbers, or a global.
         problem = "gives another output for the same input, in eval mode too"
         fix = "Draw nothing, and keep nothing from call to call, unless `self.training`."
-        yield finding("eval_determinism", "forward", problem, "NN402", fix)
+        yield finding("forward", problem, "NN402", fix)
 
 
 @check(after=BUILT, calls_forward=False)
@@ -96,9 +109,8 @@ def mode_switch(case: Case) -> Findings:
         module.train() if training else module.eval()
         for path, part in submodules(module):
             if part.training is not training:
-                problem = f"`{name}` does not reach it"
                 fix = "Call `super().train(mode)` in an override of `train`."
-                yield finding("mode_switch", path or type(part).__name__, problem, fix=fix)
+                yield finding(path or type(part).__name__, f"`{name}` does not reach it", fix=fix)
 
 
 @check(after=(*SOUND, "mode_switch"))
@@ -115,26 +127,24 @@ def mode_difference(case: Case) -> Findings:
             case.call(flagged, case.inputs()),
         )
     if text:
-        problem = f"does more than set `training`: {text}"
         fix = "Decide by `self.training` in `forward`."
-        yield finding("mode_difference", "train()", problem, fix=fix)
+        yield finding("train()", f"does more than set `training`: {text}", fix=fix)
 
 
 @check(after=SOUND)
 def single_sample(case: Case) -> Findings:
     """A batch of one keeps its batch dimension."""
-    yield from alone(case, training=False)
+    yield from one_sample(case, training=False)
 
 
 @check(after=(*SOUND, "single_sample"))
 def single_sample_training(case: Case) -> Findings:
     """A batch of one works in training mode too."""
-    yield from alone(case, training=True)
+    yield from one_sample(case, training=True)
 
 
-def alone(case: Case, *, training: bool) -> Findings:
+def one_sample(case: Case, *, training: bool) -> Findings:
     """What is wrong with the output for a single sample."""
-    name = "single_sample_training" if training else "single_sample"
     module = case.build(training=training)
     expected = case.output_shape(1)
     fix = "Keep the batch dimension whatever its size."
@@ -144,18 +154,17 @@ def alone(case: Case, *, training: bool) -> Findings:
         except Exception as error:
             if "Expected more than 1 value per channel" in str(error):
                 raise NotApplicable("batch statistics need more than one value") from None
-            found = unexpected(name, error, "for a batch of 1 raises ", fix)
+            found = unexpected(error, "for a batch of 1 raises ", fix)
         else:
             if actual == expected:
                 return
             if training and not (is_shape(actual) and is_shape(expected)):
                 return
             problem = f"returns shape {actual} for a batch of 1, not {expected}"
-            found = finding(name, "forward", problem, fix=fix)
+            found = finding("forward", problem, fix=fix)
     culprits = [line for line, shape in watch.squeezed.items() if 1 in shape]
     for line in culprits:
-        problem = f"`squeeze()` names no dimension: {found.problem}"
-        yield finding(name, line, problem, "NN405")
+        yield finding(line, f"`squeeze()` names no dimension: {found.problem}", "NN405")
     if not culprits:
         yield found
 
@@ -170,12 +179,11 @@ def empty_batch(case: Case) -> Findings:
             output = case.call(module, case.inputs(0))
     except Exception as error:
         fix = "Return an empty result for an empty batch, or opt out with the reason."
-        yield unexpected("empty_batch", error, "for a batch of 0 raises ", fix)
+        yield unexpected(error, "for a batch of 0 raises ", fix)
         return
     actual, expected = shapes(output), case.output_shape(0)
     if actual != expected:
-        problem = f"returns shape {actual} for a batch of 0, not {expected}"
-        yield finding("empty_batch", "forward", problem)
+        yield finding("forward", f"returns shape {actual} for a batch of 0, not {expected}")
 
 
 @check(after=(*SOUND, "single_sample"))
@@ -189,23 +197,16 @@ def batch_invariance(case: Case) -> Findings:
     with torch.no_grad():
         together = case.call(module, inputs)
         for index in range(3):
-            apart = flat(case.call(module, narrowed(inputs, axes, index)))
-            expected = flat(narrowed(together, output_axes, index))
+            trees = (
+                case.call(module, narrowed(inputs, axes, index)),
+                narrowed(together, output_axes, index),
+            )
             # What has no batch dimension, such as a mean loss, is of the whole batch by nature.
-            if text := difference(
-                [apart[position] for position in batched],
-                [expected[position] for position in batched],
-                1e-4,
-            ):
-                problem = f"sample {index} computed alone: {text}"
+            apart, expected = ([[*tensors(tree)][at][1] for at in batched] for tree in trees)
+            if text := difference(apart, expected, 1e-4):
                 fix = "Do not mix samples in eval mode."
-                yield finding("batch_invariance", "forward", problem, fix=fix)
+                yield finding("forward", f"sample {index} computed alone: {text}", fix=fix)
                 return
-
-
-def flat(tree: object) -> list[Tensor]:
-    """The tensors in an output, in order."""
-    return [tensor for _, tensor in tensors(tree)]
 
 
 @check(after=SOUND)
@@ -220,11 +221,10 @@ def strided_inputs(case: Case) -> Findings:
             expected = case.call(module, inputs)
             actual = case.call(module, convert(inputs, strided))
     except RuntimeError as error:
-        fix = "Use `.reshape()` where `.view()` needs contiguous memory."
-        yield unexpected("strided_inputs", error, fix=fix)
+        yield unexpected(error, fix="Use `.reshape()` where `.view()` needs contiguous memory.")
         return
     if text := difference(actual, expected, 1e-5):
-        yield finding("strided_inputs", "forward", f"another output for strided inputs: {text}")
+        yield finding("forward", f"another output for strided inputs: {text}")
 
 
 def strided(tensor: Tensor) -> Tensor:
@@ -250,7 +250,7 @@ def wrong_shape(case: Case) -> Findings:
                 shape = tuple(wrong.shape)
                 problem = f"shape {shape} instead of {tuple(value.shape)} gives {unclear}"
                 fix = "Raise a `ValueError` that states the expected shape."
-                yield finding("wrong_shape", f"inputs[{key!r}]", problem, fix=fix)
+                yield finding(f"inputs[{key!r}]", problem, fix=fix)
                 return
 
 
@@ -265,3 +265,50 @@ def unclear_error(module: nn.Module, inputs: Any) -> str:
         if not isinstance(error, _CLEAR):
             return f"{type(error).__name__}: {error}"
     return ""
+
+
+@check(after=SOUND)
+def functional(case: Case) -> Findings:
+    """`functional_call` with other weights computes what a module with those weights does."""
+    module, changed = case.build(training=False), case.build(training=False)
+    with torch.no_grad():
+        for value in changed.parameters():
+            if value.is_floating_point():
+                value.mul_(0.5)
+        expected = case.call(changed, case.inputs())
+        inputs = case.inputs()
+        seed_everything(0)
+        actual = functional_call(module, dict(changed.named_parameters()), *arguments(inputs))
+    if text := difference(actual, expected):
+        problem = f"does not follow the weights that it is given: {text}"
+        fix = "Read the parameters in `forward`; keep nothing that is computed from them."
+        yield finding("functional_call", problem, fix=fix)
+
+
+@check(after=SOUND)
+def vmap(case: Case) -> Findings:
+    """`torch.func.vmap` over a further dimension gives what single calls give, in eval mode."""
+    module = case.build(training=False)
+    batches = [case.inputs(seed=seed) for seed in (0, 1)]
+    given = [[tensor for _, tensor in tensors(batch)] for batch in batches]
+    if not given[0]:
+        raise NotApplicable("no input is a tensor")
+
+    def call(*values: Tensor) -> Any:
+        remaining = iter(values)
+        return apply(module, convert(batches[0], lambda _: next(remaining)))
+
+    with torch.no_grad():
+        expected = [case.call(module, batch) for batch in batches]
+        stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
+        try:
+            stacked_output = vectorised(call, randomness="different")(*stacked)
+        except RuntimeError as error:
+            if any(text in str(error) for text in _NO_BATCHING_RULE):
+                raise NotApplicable(f"torch has no batching rule: {error}") from None
+            raise
+    for index, one in enumerate(expected):
+        apart = convert(stacked_output, itemgetter(index))
+        if text := difference(apart, one, 1e-4):
+            yield finding("forward", f"differs under vmap: {text}")
+            return

@@ -113,14 +113,12 @@ def uninitialised_memory_marked() -> Iterator[None]:
 
 
 def require_gloo() -> None:
-    """Leave the check if torch comes without what a group is made of."""
     if not distributed.is_available() or not distributed.is_gloo_available():
         raise NotApplicable("torch is built without torch.distributed over gloo")
 
 
 @contextmanager
 def meeting_place() -> Iterator[str]:
-    """The address of a file where the processes of one group find each other."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder, "store").as_uri()
 
@@ -160,7 +158,6 @@ class Workers:
     """Processes that wait for jobs; none outlives the process that started them."""
 
     def __init__(self) -> None:
-        """Start them, and wait until they are ready."""
         # Spawned: a forked process cannot use the threads that torch has started here.
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []

@@ -19,10 +19,9 @@ from .isolation import (
     require_gloo,
     started,
 )
-from .training import backpropagate, objective
+from .training import backpropagate, learns, objective
 from .tree import difference, join, narrowed, submodules, tensors
 
-NAME = "two_processes"
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)
 EMPTY_SHARD = (5, 0)
@@ -58,8 +57,7 @@ def together(part: Part, contract: bytes) -> Findings:
         try:
             results = pair.run(take_part, part, contract, address)
         except WorkerLost as error:
-            problem = f"{error} when the module is trained on {WORKERS} processes"
-            yield finding(NAME, "forward", problem)
+            yield finding("forward", f"{error} when the module is trained on {WORKERS} processes")
             return
     if any(result != Result() for result in results):
         # One may have come further than the other, and would wait for it in the next check.
@@ -109,16 +107,16 @@ def failure(error: Exception) -> Result:
     text = str(error).lower()
     if "finished reduction" in text:
         problem = "a parameter gets no gradient in one of two processes, and DDP waits for it"
-        return Result((finding(NAME, "forward", problem, "NN112"),), distance=0)
+        return Result((finding("forward", problem, "NN112"),), distance=0)
     if any(sign in text for sign in _DESERTED):
         problem = "a process waits for the other one, which does not take part"
         fix = (
             "Let all processes exchange equally often: with an empty shard of the batch too, and "
             "whatever is in it."
         )
-        one = replace(unexpected(NAME, error), problem=problem, fix=fix)
+        one = replace(unexpected(error), problem=problem, fix=fix)
         return Result((one,), distance=1)
-    one = unexpected(NAME, error, f"on {len(SHARDS)} processes raises ")
+    one = unexpected(error, f"on {len(SHARDS)} processes raises ")
     return Result((one,), distance=0)
 
 
@@ -145,14 +143,15 @@ def train(case: Case, rank: int, address: str) -> Findings:
         if all(texts):
             problem = f"has another gradient than in a single process: {texts[0]}"
             fix = "Let nothing in `forward` depend on the number of processes."
-            yield finding(NAME, name, problem, fix=fix)
-    apart = [name for name in buffers if not same(*(each[name] for each in everywhere))]
+            yield finding(name, problem, fix=fix)
+    one, other = everywhere
+    apart = [name for name in buffers if difference([one[name]], [other[name]])]
     for name in apart:
         fix = (
             "Reduce in training what changes it (`torch.distributed.all_reduce`), or opt out and "
             "say in the docstring that it is of one process alone."
         )
-        yield finding(NAME, name, "differs between the processes", fix=fix)
+        yield finding(name, "differs between the processes", fix=fix)
     if not apart:
         yield from other_buffers(buffers, expected)
 
@@ -180,19 +179,17 @@ def other_buffers(actual: Tensors, expected: Tensors, where: str = "") -> Findin
         if text := difference([actual[name]], [value]):
             problem = f"is not what one process makes of the whole batch{where}: {text}"
             fix = "Sum counts over the processes, and weigh averages by their numbers of values."
-            yield finding(NAME, name, problem, fix=fix)
+            yield finding(name, problem, fix=fix)
 
 
 class Alone:
     """What a process on its own makes of the batch that the processes share."""
 
     def __init__(self, case: Case) -> None:
-        """Take the batch of all."""
         self.case = case
         self.batch = case.inputs(sum(SHARDS))
 
     def shard(self, sizes: tuple[int, ...], rank: int) -> tuple[object, ...]:
-        """The part of the batch that a process takes."""
         return narrowed(self.batch, self.case.input_axes(), sum(sizes[:rank]), sizes[rank])
 
     def buffers(self) -> Tensors:
@@ -203,7 +200,11 @@ class Alone:
             with torch.no_grad():
                 self.case.call(module, self.batch, seed)
             made.append(own_buffers(module))
-        return {name: value for name, value in made[0].items() if same(value, made[1][name])}
+        return {
+            name: value
+            for name, value in made[0].items()
+            if not difference([value], [made[1][name]])
+        }
 
     def gradients_of_shards(self) -> Tensors:
         """The mean gradients of the shards, each taken by a module of its own."""
@@ -232,11 +233,6 @@ class Alone:
         return gradients_of(module)
 
 
-def learns(module: nn.Module) -> bool:
-    """Whether it has anything for DDP to synchronise."""
-    return any(parameter.requires_grad for parameter in module.parameters())
-
-
 def own_buffers(module: nn.Module) -> Tensors:
     """Copies of all buffers but those of torch's norms, which torch documents as local."""
     return {
@@ -254,8 +250,3 @@ def gradients_of(module: nn.Module) -> Tensors:
         for name, parameter in module.named_parameters()
         if parameter.grad is not None
     }
-
-
-def same(left: Tensor, right: Tensor) -> bool:
-    """Whether two buffers agree, as far as rounding lets them."""
-    return not difference([left], [right])

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from .tree import (
     package_of,
     parts,
     reachable,
+    state_of,
     submodules,
     tensors,
 )
@@ -35,18 +37,15 @@ def creation(case: Case) -> Findings:
     for training in case.modes:
         module = case.build(training=training)
         inputs = case.inputs()
-        with creations_watched() as created, torch.no_grad():
+        with creations_watched() as (new_modules, new_parameters), torch.no_grad():
             case.call(module, inputs)
-        for place, made in created.modules:
-            if any(True for _ in (*made.parameters(), *made.buffers())):
-                modules[place] = f"builds {type(made).__name__} at each call"
-        for place, parameter in created.parameters:
-            parameters[place] = f"creates a parameter of shape {tuple(parameter.shape)}"
-    for place, problem in modules.items():
-        yield finding("creation", place, problem, "NN106")
-    if not modules:
-        for place, problem in parameters.items():
-            yield finding("creation", place, problem, "NN105")
+        for line, made in new_modules:
+            if state_of(made):
+                modules[line] = f"builds {type(made).__name__} at each call"
+        for line, parameter in new_parameters:
+            parameters[line] = f"creates a parameter of shape {tuple(parameter.shape)}"
+    for line, problem in modules.items() or parameters.items():
+        yield finding(line, problem, "NN106" if modules else "NN105")
 
 
 @check(after=(*BUILT, "forward", "creation"))
@@ -62,7 +61,7 @@ def unchanged_inputs(case: Case) -> Findings:
         for path, tensor, version in before:
             if tensor._version != version:
                 problem = "forward changes the caller's tensor in place"
-                changed[path] = finding("unchanged_inputs", path, problem, "NN401")
+                changed[path] = finding(path, problem, "NN401")
     yield from changed.values()
 
 
@@ -70,19 +69,19 @@ def unchanged_inputs(case: Case) -> Findings:
 def retained_state(case: Case) -> Findings:
     """`forward` replaces nothing that is registered, and keeps no graph on the module."""
     found: dict[str, Finding] = {}
+    # Where a module is only called, as a trained one is, nothing has a graph.
+    learning = True in case.modes
     for training in case.modes:
         module = case.build(training=training)
         copied = is_copied(module)
-        before = Registered(module)
-        # Where a module is only called, as a trained one is, nothing has a graph.
-        learning = True in case.modes
+        before = Registry(module)
         with torch.set_grad_enabled(learning):
             output = case.call(module, case.inputs(gradients=learning))
-        for one in before.changes(module):
+        for one in changes(before, Registry(module)):
             found.setdefault(one.attribute, one)
         if not found and copied and not is_copied(module):
             problem = "forward keeps something on the module that cannot be copied"
-            found["forward"] = finding("retained_state", "forward", problem, "NN202")
+            found["forward"] = finding("forward", problem, "NN202")
         del output
     yield from found.values()
 
@@ -96,74 +95,45 @@ def is_copied(module: nn.Module) -> bool:
     return True
 
 
-class Registered:
-    """What a module held at one moment, to be compared with what it holds later."""
+class Registry:
+    """What a module holds at one moment; the objects are kept, so that their identities stay."""
 
     def __init__(self, module: nn.Module) -> None:
-        """Note it; the objects are kept, so that their identities stay theirs."""
         self.modules = dict(submodules(module))
         self.parameters = dict(module.named_parameters(remove_duplicate=False))
         self.buffers = dict(module.named_buffers(remove_duplicate=False))
         self.graphs = {name for name, buffer in self.buffers.items() if buffer.requires_grad}
-        self.held = {id(value): value for _, value in held_outside_registry(module)}
+        self.held = dict(held_outside_registry(module))
 
-    def changes(self, module: nn.Module) -> list[Finding]:
-        """What a forward replaced, added or kept since then."""
-        return [
-            *self.changed_modules(module),
-            *self.changed_parameters(module),
-            *self.changed_buffers(module),
-            *self.kept(module),
-        ]
 
-    def changed_modules(self, module: nn.Module) -> list[Finding]:
-        """Submodules that came, went or were replaced."""
-        now = dict(submodules(module))
-        return [
-            finding("retained_state", path, "forward registers or replaces this module", "NN106")
-            for path in sorted({*now, *self.modules})
-            if now.get(path) is not self.modules.get(path)
-        ]
+def changes(before: Registry, now: Registry) -> Findings:
+    """What a forward replaced, added or kept in between."""
+    for path in changed(before.modules, now.modules):
+        yield finding(path, "forward registers or replaces this module", "NN106")
+    for path in changed(before.parameters, now.parameters):
+        if path in before.parameters:
+            problem = "forward replaces the parameter; the optimizer keeps the old one"
+            yield finding(path, problem, "NN204")
+        else:
+            yield finding(path, "forward registers this parameter", "NN105")
+    rebound = changed(before.buffers, now.buffers)
+    for path in rebound:
+        problem = "forward rebinds the buffer, so its shape and graph may change unseen"
+        yield finding(path, problem, "NN203")
+    for path in sorted(now.graphs.difference(before.graphs, rebound)):
+        yield finding(path, "forward writes a value with its graph into the buffer", "NN202")
+    known = {id(value) for value in before.held.values()}
+    for path, value in now.held.items():
+        if id(value) not in known and isinstance(value, nn.Module):
+            yield finding(path, "forward keeps a new module here", "NN106")
+        elif id(value) not in known and value.requires_grad:
+            problem = "forward keeps a tensor with its graph here: memory grows"
+            yield finding(path, problem, "NN202")
 
-    def changed_parameters(self, module: nn.Module) -> list[Finding]:
-        """Parameters that came, went or were replaced."""
-        now = dict(module.named_parameters(remove_duplicate=False))
-        found = []
-        for path in sorted({*now, *self.parameters}):
-            if path not in self.parameters:
-                problem = "forward registers this parameter"
-                found.append(finding("retained_state", path, problem, "NN105"))
-            elif now.get(path) is not self.parameters[path]:
-                problem = "forward replaces the parameter; the optimizer keeps the old one"
-                found.append(finding("retained_state", path, problem, "NN204"))
-        return found
 
-    def changed_buffers(self, module: nn.Module) -> list[Finding]:
-        """Buffers that came, went, were replaced or joined the graph."""
-        now = dict(module.named_buffers(remove_duplicate=False))
-        found = []
-        for path in sorted({*now, *self.buffers}):
-            if now.get(path) is not self.buffers.get(path):
-                problem = "forward rebinds the buffer, so its shape and graph may change unseen"
-                found.append(finding("retained_state", path, problem, "NN203"))
-            elif now[path].requires_grad and path not in self.graphs:
-                problem = "forward writes a value with its graph into the buffer"
-                found.append(finding("retained_state", path, problem, "NN202"))
-        return found
-
-    def kept(self, module: nn.Module) -> list[Finding]:
-        """Modules, parameters and graphs that plain attributes hold and did not hold before."""
-        found = []
-        for path, value in held_outside_registry(module):
-            if id(value) in self.held:
-                continue
-            if isinstance(value, nn.Module):
-                problem = "forward keeps a new module here"
-                found.append(finding("retained_state", path, problem, "NN106"))
-            elif value.requires_grad:
-                problem = "forward keeps a tensor with its graph here: memory grows"
-                found.append(finding("retained_state", path, problem, "NN202"))
-        return found
+def changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """The names that stand for another object than before, or for none."""
+    return sorted(name for name in {**before, **now} if before.get(name) is not now.get(name))
 
 
 @check(after=SOUND)
@@ -180,7 +150,7 @@ def bounded_memory(case: Case) -> Findings:
     for path, size in footprints(module).items():
         if size > early.get(path, 0):
             problem = f"grows with each forward, from {early.get(path, 0)} to {size} values"
-            yield finding("bounded_memory", path, problem, "NN202")
+            yield finding(path, problem, "NN202")
 
 
 def footprints(root: nn.Module) -> dict[str, int]:
@@ -217,7 +187,7 @@ def repetition(case: Case) -> Findings:
     for path in changed or ["forward"]:
         problem = f"forward changes state in eval mode, so a second call differs: {text}"
         fix = "Change it only where `self.training`, or return it instead."
-        yield finding("repetition", path, problem, fix=fix)
+        yield finding(path, problem, fix=fix)
 
 
 def contents(module: nn.Module) -> dict[str, tuple[object, int]]:
@@ -246,7 +216,7 @@ def state_dict(case: Case) -> Findings:
     source, target = case.build(), other(case)
     target.load_state_dict(copy.deepcopy(source.state_dict()), strict=True)
     if text := difference(dict(target.state_dict()), dict(source.state_dict())):
-        yield finding("state_dict", "state_dict()", f"is different after loading: {text}")
+        yield finding("state_dict()", f"is different after loading: {text}")
 
 
 @check(after=SOUND)
@@ -266,7 +236,7 @@ def loaded_output(case: Case) -> Findings:
     if text := difference(actual, expected):
         problem = f"something outside the state dict decides the output: {text}"
         fix = "Register it as a persistent buffer, or make it a constructor's argument."
-        yield finding("loaded_output", "state_dict()", problem, fix=fix)
+        yield finding("state_dict()", problem, fix=fix)
 
 
 @check(after=BUILT, calls_forward=False)
@@ -278,25 +248,21 @@ def pickling(case: Case) -> Findings:
     try:
         copied = pickle.loads(pickle.dumps(module))
     except Exception as error:
-        culprits = list(unpicklable(module))
-        for path, problem in culprits:
-            yield finding("pickling", path, problem, "NN501")
-        if not culprits:
-            yield finding("pickling", type(module).__name__, f"cannot be pickled: {error}")
+        yield from unpicklable(module, f"cannot be pickled: {error}")
         return
     if text := difference(dict(copied.state_dict()), dict(module.state_dict())):
-        yield finding("pickling", "state_dict()", f"is different after pickling: {text}")
+        yield finding("state_dict()", f"is different after pickling: {text}")
 
 
-def unpicklable(module: nn.Module) -> list[tuple[str, str]]:
-    """The attributes that stand in the way."""
+def unpicklable(module: nn.Module, problem: str) -> list[Finding]:
+    """The attributes that stand in the way, or the problem as a whole."""
     return [
-        culprit
+        finding(where, text, "NN501")
         for path, part in submodules(module)
         for name, value in vars(part).items()
         if name not in ("_modules", "_parameters", "_buffers")
-        for culprit in refused(join(path, name), value, package_of(part))
-    ]
+        for where, text in refused(join(path, name), value, package_of(part))
+    ] or [finding(type(module).__name__, problem)]
 
 
 def refused(path: str, value: object, package: str) -> list[tuple[str, str]]:
@@ -319,16 +285,11 @@ def deep_copy(case: Case) -> Findings:
     module = case.build()
     copied = copy.deepcopy(module)
     if text := difference(dict(copied.state_dict()), dict(module.state_dict())):
-        yield finding("deep_copy", "state_dict()", f"is different in the copy: {text}")
-    storage = {value.data_ptr() for value in module.state_dict().values() if is_stored(value)}
+        yield finding("state_dict()", f"is different in the copy: {text}")
+    storage = {value.data_ptr() for _, value in tensors(dict(module.state_dict()))}
     for name, value in copied.state_dict().items():
-        if is_stored(value) and value.data_ptr() in storage:
-            yield finding("deep_copy", name, "the copy shares its memory with the original")
-
-
-def is_stored(value: object) -> bool:
-    """Whether a value is a tensor with memory of its own."""
-    return isinstance(value, Tensor) and value.numel() > 0
+        if isinstance(value, Tensor) and value.numel() and value.data_ptr() in storage:
+            yield finding(name, "the copy shares its memory with the original")
 
 
 @check(after=BUILT, calls_forward=False)
@@ -343,7 +304,7 @@ def safe_file(case: Case) -> Findings:
     except pickle.UnpicklingError as error:
         text = str(error).strip().splitlines()[0]
         fix = "Keep tensors and plain values only in the state dict."
-        yield finding("safe_file", "state_dict()", f"does not load: {text}", fix=fix)
+        yield finding("state_dict()", f"does not load: {text}", fix=fix)
         return
     if text := difference(dict(loaded), dict(state)):
-        yield finding("safe_file", "state_dict()", f"is different after loading: {text}")
+        yield finding("state_dict()", f"is different after loading: {text}")

@@ -18,12 +18,14 @@ from .tree import arguments, difference, submodules, tensors
 
 
 def differentiable(tree: object) -> list[Tensor]:
-    """The floating-point and complex tensors in it that are part of a graph."""
     return [value for _, value in tensors(tree) if value.requires_grad]
 
 
+def learns(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
 def make_double(module: nn.Module) -> None:
-    """Convert all floating-point state to float64, and complex state, which `double` leaves."""
     module.double()
     module._apply(lambda tensor: tensor.to(torch.complex128) if tensor.is_complex() else tensor)
 
@@ -42,7 +44,6 @@ def objective(output: object) -> Tensor:
 
 
 def backpropagate(output: object) -> None:
-    """Let the gradient of the objective reach every leaf."""
     torch.autograd.backward([objective(output)])
 
 
@@ -62,15 +63,14 @@ def gradients(case: Case) -> Findings:
         if parameter.grad is None:
             without.append(name)
         elif parameter.grad.shape != parameter.shape:
-            problem = f"its gradient has shape {tuple(parameter.grad.shape)}"
-            yield finding("gradients", name, problem)
+            yield finding(name, f"its gradient has shape {tuple(parameter.grad.shape)}")
         elif not parameter.grad.to_dense().isfinite().all():
-            yield finding("gradients", name, "its gradient is not finite")
+            yield finding(name, "its gradient is not finite")
     yield from unused(module, without, called)
     leaves = [tensor for _, tensor in tensors(inputs) if tensor.requires_grad]
     if leaves and all(leaf.grad is None for leaf in leaves):
         problem = "no floating-point input gets a gradient"
-        yield finding("gradients", "inputs", problem, fix="Remove the `detach()` on the way.")
+        yield finding("inputs", problem, fix="Remove the `detach()` on the way.")
 
 
 def unused(module: nn.Module, without: list[str], called: set[int]) -> Findings:
@@ -79,20 +79,17 @@ def unused(module: nn.Module, without: list[str], called: set[int]) -> Findings:
     missing = set(without)
     for path, part in submodules(module):
         own = [f"{path}.{name}" for name, value in part.named_parameters() if value.requires_grad]
-        idle = path and own and missing.issuperset(own) and not is_called(part, called)
+        idle = (
+            path and own and missing.issuperset(own) and called.isdisjoint(map(id, part.modules()))
+        )
         if idle and not path.startswith(tuple(f"{above}." for above in reported)):
             reported.append(path)
             problem = f"nothing calls this {type(part).__name__}: its parameters get no gradient"
-            yield finding("gradients", path, problem, "NN112")
+            yield finding(path, problem, "NN112")
     for name in without:
         if not name.startswith(tuple(f"{above}." for above in reported)):
             fix = "Use it in `forward`, and detach nothing between it and the output."
-            yield finding("gradients", name, "gets no gradient", fix=fix)
-
-
-def is_called(module: nn.Module, called: set[int]) -> bool:
-    """Whether a forward reached the module or anything in it."""
-    return any(id(part) in called for part in module.modules())
+            yield finding(name, "gets no gradient", fix=fix)
 
 
 @check(after=(*SOUND, "gradients"))
@@ -114,24 +111,19 @@ def optimizer_step(case: Case) -> Findings:
     for name, parameter in learning.items():
         if now.get(name) is not parameter:
             problem = "is replaced between steps; the optimizer moves the old one"
-            yield finding("optimizer_step", name, problem, "NN204")
-        elif has_effect(parameter) and torch.equal(parameter, before[name]):
-            yield finding("optimizer_step", name, "does not move although it has a gradient")
-
-
-def has_effect(parameter: Tensor) -> bool:
-    """Whether the gradient is large enough to change the parameter at the learning rate 1."""
-    if parameter.grad is None or not parameter.numel():
-        return False
-    steepest = parameter.grad.to_dense().abs().max()
-    return bool(steepest > 1e-6 * parameter.detach().abs().max() and steepest > 0)
+            yield finding(name, problem, "NN204")
+        elif parameter.grad is not None and parameter.numel():
+            # A gradient may be too small to change the parameter, at the learning rate 1 even.
+            steepest, largest = parameter.grad.to_dense().abs().max(), before[name].abs().max()
+            moves = steepest > 1e-6 * largest and steepest > 0
+            if moves and torch.equal(parameter, before[name]):
+                yield finding(name, "does not move although it has a gradient")
 
 
 class PrecisionWatch(TorchFunctionMode):
     """Notes whether a module leaves double precision on the way, as norms in float32 do."""
 
     def __init__(self) -> None:
-        """Nothing has left it yet."""
         super().__init__()
         self.lowered = False
 
@@ -142,7 +134,6 @@ class PrecisionWatch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Compare what comes out with what went in."""
         result = func(*args, **(kwargs or {}))
         given = {tensor.dtype for _, tensor in tensors((args, kwargs))}
         given_back = {tensor.dtype for _, tensor in tensors(result)}
@@ -189,9 +180,8 @@ def gradcheck(case: Case) -> Findings:
         text = str(error).strip().splitlines()[0].rstrip(",.")
         number = re.search(r"input (\d+)", text)
         path = list(varied)[int(number[1])] if number else "backward"
-        problem = f"its gradient is not the one of finite differences: {text}"
         fix = "Compare `backward` with the derivative of `forward`."
-        yield finding("gradcheck", path, problem, fix=fix)
+        yield finding(path, f"its gradient is not the one of finite differences: {text}", fix=fix)
 
 
 @check(after=SOUND)
@@ -206,7 +196,7 @@ def activation_checkpointing(case: Case) -> Findings:
     actual = checkpoint(recomputed, *args, use_reentrant=False, **kwargs)
     backpropagate(actual)
     if text := difference(actual, expected):
-        yield finding("activation_checkpointing", "forward", f"another output: {text}")
+        yield finding("forward", f"another output: {text}")
     twice = False
     for name, buffer in recomputed.named_buffers():
         if not (text := difference(buffer, plain.get_buffer(name))):
@@ -215,29 +205,22 @@ def activation_checkpointing(case: Case) -> Findings:
         owner = recomputed.get_submodule(name.rpartition(".")[0])
         # Torch's own batch norms count twice: a known limit of theirs, not of their user.
         if not type(owner).__module__.startswith("torch.nn."):
-            problem = f"is updated again when the forward is recomputed: {text}"
             fix = "Update buffers last in `forward`: recomputation stops before that."
-            yield finding("activation_checkpointing", name, problem, fix=fix)
+            yield finding(name, f"is updated again when the forward is recomputed: {text}", fix=fix)
     if twice:
         return
     theirs = dict(plain.named_parameters())
     for name, parameter in recomputed.named_parameters():
         if text := difference([parameter.grad], [theirs[name].grad]):
-            problem = f"its gradient changes when the forward is recomputed: {text}"
-            yield finding("activation_checkpointing", name, problem)
-
-
-def require_learning(module: nn.Module) -> None:
-    """Leave the check if the module has nothing that a wrapper would synchronise."""
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise NotApplicable("no parameter learns")
+            yield finding(name, f"its gradient changes when the forward is recomputed: {text}")
 
 
 @check(after=(*SOUND, "gradients"))
 def data_parallel(case: Case) -> Findings:
     """Under DistributedDataParallel two steps give the same outputs and gradients as without."""
     plain, module = case.build(), case.build()
-    require_learning(module)
+    if not learns(module):
+        raise NotApplicable("no parameter learns")
     require_gloo()
     with meeting_place() as address, process_group(address):
         wrapped = DistributedDataParallel(module)
@@ -250,18 +233,18 @@ def data_parallel(case: Case) -> Findings:
         except RuntimeError as error:
             if "finished reduction" in str(error):
                 problem = "a parameter gets no gradient, which DDP waits for"
-                yield finding("data_parallel", "forward", problem, "NN112")
+                yield finding("forward", problem, "NN112")
             else:
-                yield unexpected("data_parallel", error)
+                yield unexpected(error)
             return
         finally:
             del wrapped
     if text := difference(actual, expected):
-        yield finding("data_parallel", "forward", f"another output under DDP: {text}")
+        yield finding("forward", f"another output under DDP: {text}")
     theirs = dict(plain.named_parameters())
     for name, parameter in module.named_parameters():
         if text := difference([parameter.grad], [theirs[name].grad]):
-            yield finding("data_parallel", name, f"another gradient under DDP: {text}")
+            yield finding(name, f"another gradient under DDP: {text}")
 
 
 @check(after=SOUND)
@@ -271,10 +254,11 @@ def sharding(case: Case) -> Findings:
     scalars = [name for name, value in module.named_parameters() if not value.dim()]
     for name in scalars:
         problem = "has no dimension, which fully_shard refuses"
-        yield finding("sharding", name, problem, fix="Give it the shape (1,).")
+        yield finding(name, problem, fix="Give it the shape (1,).")
     if scalars:
         return
-    require_learning(module)
+    if not learns(module):
+        raise NotApplicable("no parameter learns")
     require_gloo()
     with meeting_place() as address, process_group(address):
         # Imported here: most runs of a single check never need it.
@@ -286,4 +270,4 @@ def sharding(case: Case) -> Findings:
         actual = case.call(module, case.inputs())
         text = difference(actual, expected)
     if text:
-        yield finding("sharding", "forward", f"another output when sharded: {text}")
+        yield finding("forward", f"another output when sharded: {text}")

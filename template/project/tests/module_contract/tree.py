@@ -64,12 +64,10 @@ def convert(
 
 
 def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Inputs as positional and keyword arguments: a tuple by position, a dictionary by name."""
     return ((), dict(inputs)) if isinstance(inputs, Mapping) else (inputs, {})
 
 
 def apply(function: Callable[..., Any], inputs: Any) -> Any:
-    """Call a function with inputs."""
     args, kwargs = arguments(inputs)
     return function(*args, **kwargs)
 
@@ -113,7 +111,6 @@ def shapes(tree: object) -> object:
 
 
 def is_shape(expected: object) -> bool:
-    """Whether it is the shape of one tensor rather than a structure of shapes."""
     return isinstance(expected, tuple) and all(isinstance(size, int) for size in expected)
 
 
@@ -194,12 +191,10 @@ def submodules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def join(path: str, name: str) -> str:
-    """The path of an attribute of the module at that path."""
     return f"{path}.{name}" if path else name
 
 
 def state_of(module: nn.Module) -> list[tuple[str, Tensor]]:
-    """All parameters and buffers, those outside the state dict too."""
     return [*module.named_parameters(), *module.named_buffers()]
 
 
@@ -212,7 +207,6 @@ def attributes(root: nn.Module) -> Iterator[tuple[str, object, str]]:
 
 
 def package_of(value: object) -> str:
-    """The top-level package in which a value's class is defined."""
     return type(value).__module__.partition(".")[0]
 
 

@@ -57,12 +57,10 @@ def place(filename: str, line: int) -> Place:
 
 
 def is_torch(filename: str) -> bool:
-    """Whether a file belongs to torch itself."""
     return filename.startswith(_TORCH)
 
 
 def is_installed(filename: str) -> bool:
-    """Whether a file belongs to an installed package."""
     return any(folder in filename for folder in _PACKAGES)
 
 
@@ -140,7 +138,7 @@ def statement_about(scope: Any, name: str) -> Place | None:
     except (OSError, TypeError, SyntaxError):
         # Built at run time, or edited since: there is no source to look at.
         return None
-    found = [node.lineno for node in ast.walk(tree) if is_about(node, name)]
+    found: list[int] = [node.lineno for node in ast.walk(tree) if is_about(node, name)]  # type: ignore[attr-defined]
     return place(filename, start + min(found) - 1) if found else None
 
 
@@ -162,7 +160,6 @@ class DeviceWatch(TorchFunctionMode):
     """Notes what the author's own lines ask of devices: literals, factories, fetches, squeezes."""
 
     def __init__(self, home: str = "cpu", moved: dict[int, Tensor] | None = None) -> None:
-        """Watch a module on a device of the type `home`; `moved` maps old tensors to new ones."""
         super().__init__()
         self.home = home
         self.moved = moved or {}
@@ -183,7 +180,6 @@ class DeviceWatch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Note the call if the author made it, then let it happen."""
         args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
         name = getattr(func, "__name__", "")
         line = called_by_author()
@@ -201,7 +197,6 @@ class DeviceWatch(TorchFunctionMode):
         return result
 
     def follow(self, tensor: Tensor) -> Tensor:
-        """What an alias refers to after the move: `.to()` changes a parameter where it is."""
         return self.moved.get(id(tensor), tensor)
 
     def note_foreign(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
@@ -232,7 +227,6 @@ class DeviceWatch(TorchFunctionMode):
             self.squeezed.setdefault(line, tuple(args[0].shape))
 
     def note_lookup(self, args: Any, kwargs: Any) -> None:
-        """Note indices and table on two devices, which fake tensors let pass."""
         if len(found := {tensor.device.type for _, tensor in tensors((args, kwargs))}) > 1:
             self.split = f"an embedding meets tensors on {' and '.join(sorted(found))}"
 
@@ -253,15 +247,13 @@ class DeviceWatch(TorchFunctionMode):
                 problem = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)} "
                 self.created.setdefault(line, f"{problem}without `device=`")
 
-    def literals(self, check_name: str) -> Iterator[Finding]:
-        """The devices that the author's lines named (NN301)."""
+    def literals(self) -> Iterator[Finding]:
         for line, problem in self.named.items():
-            yield finding(check_name, line, problem, "NN301")
+            yield finding(line, problem, "NN301")
 
-    def host_fetches(self, check_name: str) -> Iterator[Finding]:
-        """The values that the author's lines fetched to the host (NN404)."""
+    def host_fetches(self) -> Iterator[Finding]:
         for line, problem in {**self.fetched, **self.fetched_lengths}.items():
-            yield finding(check_name, line, problem, "NN404")
+            yield finding(line, problem, "NN404")
 
 
 def device_type(device: object) -> str:
@@ -277,36 +269,30 @@ def device_type(device: object) -> str:
     return ""
 
 
-class Creations:
-    """What came into being while a watch was on, each with the line that made it."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.modules: list[tuple[str, nn.Module]] = []
-        self.parameters: list[tuple[str, Tensor]] = []
+Created = list[tuple[str, Any]]
 
 
 @contextmanager
-def creations_watched() -> Iterator[Creations]:
-    """Note every module and parameter that comes into being meanwhile."""
-    created = Creations()
-    initialise = nn.Module.__init__
-    create = nn.Parameter.__new__
+def creations_watched() -> Iterator[tuple[Created, Created]]:
+    """Note the modules and the parameters that come into being, each with the line that does it."""
+    modules: Created = []
+    parameters: Created = []
+    initialise, create = nn.Module.__init__, nn.Parameter.__new__
 
     def watched_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
         initialise(module, *args, **kwargs)
-        created.modules.append((author_line(), module))
+        modules.append((author_line(), module))
 
     def watched_new(kind: type[nn.Parameter], *args: Any, **kwargs: Any) -> Any:
         parameter = create(kind, *args, **kwargs)
-        created.parameters.append((author_line(), parameter))
+        parameters.append((author_line(), parameter))
         return parameter
 
     with (
         patch.object(nn.Module, "__init__", watched_init),
         patch.object(nn.Parameter, "__new__", staticmethod(watched_new)),
     ):
-        yield created
+        yield modules, parameters
 
 
 def random_states() -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """Why a model cannot be exported, in terms of its own source.
 
 The rules are those of the module contract. Their one core is ``tests/module_contract`` in the
-repository, which is asked wherever it is there; an installed wheel or an image has only the lines.
+repository, which is asked wherever it is there; an installed wheel has only the lines.
 """
 
 import contextlib

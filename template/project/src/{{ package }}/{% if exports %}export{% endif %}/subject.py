@@ -57,11 +57,11 @@ class Subject:
     @property
     def count(self) -> int:
         """How many test samples are compared."""
-        return min(len(self.splits.test), MAX_SAMPLES)  # type: ignore[arg-type]
+        return min(len(self.splits.test), MAX_SAMPLES)
 
     def samples(self) -> list[Any]:
         """Return the test samples that are compared."""
-        total: int = len(self.splits.test)  # type: ignore[arg-type]
+        total: int = len(self.splits.test)
         return [self.splits.test[number * total // self.count] for number in range(self.count)]
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -84,7 +84,7 @@ class Subject:
 
         Tracing would take a size of 1 for a constant.
         """
-        total: int = len(self.splits.test)  # type: ignore[arg-type]
+        total: int = len(self.splits.test)
         batch = self.splits.collate([self.splits.test[number % total] for number in range(size)])
         given = self.inputs_of(batch)
         if given.keys() != DYNAMIC.keys():

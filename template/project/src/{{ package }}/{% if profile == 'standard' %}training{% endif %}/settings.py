@@ -80,6 +80,9 @@ def suitable_settings_expected(file: str) -> Iterator[None]:
         yield
     except (ArithmeticError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if reason.startswith(file):
+            # A place that a blank task has yet to fill.
+            raise InputError(reason) from error
         raise InputError(f"{file} does not take these settings: {reason}") from error
 
 

@@ -203,9 +203,7 @@ class Trainer:
                 batch = to_device(batch, self.device)
                 with autocast(self.config, self.device):
                     loss = task_loss(self.parallel.network, batch)
-                # Of no term at all, the mean is zero, in one process as in several.
-                count = size if several else torch.as_tensor(loss.count).clamp(min=1)
-                mean = loss.sum / count
+                mean = loss.sum / (size if several else _nonzero(loss.count))
                 self.scaler.scale(mean).backward()
             self.totals[0] += loss.sum.detach()
             self.totals[1] += loss.count
@@ -225,7 +223,7 @@ class Trainer:
         """Turn sums divided by ``size`` and averaged over processes into the mean over terms."""
         if self.processes.world_size > 1:
             distributed.all_reduce(count)
-        factor = (size * self.processes.world_size / count.clamp(min=1)).to(torch.float32)
+        factor = (size * self.processes.world_size / _nonzero(count)).to(torch.float32)
         for parameter in self.parameters:
             if parameter.grad is not None:
                 gradient: Any = parameter.grad
@@ -263,6 +261,11 @@ class Trainer:
             restore_random_state(ranks[rank]["random"], self.device)
         else:
             seed_everything(derived_seed(self.config.seed, rank, self.step))
+
+
+def _nonzero(count: Any) -> Any:
+    """Return the count, or one in place of zero: of no term at all, the mean is zero."""
+    return count + (count == 0)
 
 
 def _splits(config: TrainConfig) -> Splits:

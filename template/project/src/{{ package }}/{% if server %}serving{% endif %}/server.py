@@ -167,7 +167,7 @@ class PredictionHandler(BaseHTTPRequestHandler):
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        # To Python, characters of other scripts are digits, too, which int() takes as well.
+        # To Python, numerals of other scripts are decimal, too, and int() takes them.
         if not (length.isascii() and length.isdigit()):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "Send the body's size in Content-Length.")
             return None
