@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ PARTS = (
     f"exports={EXPORTS}",
 )
 ANSWERS = [text for part in PARTS for text in ("-d", part)]
+HOUR = 3600
 IDENTITY = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 
 
@@ -84,11 +86,14 @@ def rendered() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             for older in builds.iterdir():
-                if older.is_dir():
+                # Not one that other tests may be using.
+                if older.is_dir() and older.stat().st_mtime < time.time() - HOUR:
                     shutil.rmtree(older)
             partial = builds / "partial"
+            shutil.rmtree(partial, ignore_errors=True)
             render(partial)
             partial.rename(folder)
+        folder.touch()
     return folder
 
 

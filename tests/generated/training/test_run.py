@@ -199,9 +199,11 @@ def test_a_few_batches_can_be_learned_by_heart(package: str) -> None:
         losses.append(trainer.finish_epoch()[0])
 
     assert trainer.step == 250
-    assert losses[-1] < 0.02 < losses[0]
+    # The first character of each text cannot be foreseen.
+    enough = 0.05 if package == "sequence" else 0.02
+    assert losses[-1] < enough < losses[0]
     # What it is validated and tested on are the same samples.
-    assert trainer.validate().loss == trainer.test().loss < 0.02
+    assert trainer.validate().loss == trainer.test().loss < enough
 
 
 def test_the_seed_decides_the_weights(whole: Whole) -> None:
