@@ -1,14 +1,19 @@
-"""Where to compute, and how much memory that takes."""
+"""Where to compute and in which type, and how much memory that takes."""
 
+import contextlib
 import sys
+import warnings
 from typing import Any
 
 import torch
+from torch.amp import GradScaler
 
 from ..command import InputError
 from ..distributed.processes import SINGLE, Processes
+from .config import TrainConfig
 
 MIB = 2**20
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
@@ -43,6 +48,25 @@ def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
         # NCCL and torch's own defaults take the current device.
         torch.cuda.set_device(device)
     return device
+
+
+def autocast(config: TrainConfig, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Return a context, for every step anew, in which matrix products take the narrow type."""
+    dtype = TYPES.get(config.precision)
+    # Without a narrow type there is nothing to pay for.
+    return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
+
+
+def build_scaler(config: TrainConfig, device: torch.device) -> GradScaler:
+    """Return what keeps small gradients from vanishing in float16; for other types it does nothing.
+
+    It leaves out a step whose gradients became too large, the first few of a run for example.
+    """
+    enabled = config.precision == "fp16"
+    if enabled:
+        # To a schedule, a first step that is left out looks like one that was forgotten.
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before")
+    return GradScaler(device.type, enabled=enabled)
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:

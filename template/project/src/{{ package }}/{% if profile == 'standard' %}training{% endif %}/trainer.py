@@ -20,10 +20,9 @@ from ..task.data import splits
 from ..task.model import build_model
 from ..task.objective import loss as task_loss
 from .config import TrainConfig
-from .device import choose_device
+from .device import autocast, build_scaler, choose_device
 from .evaluation import Evaluation, evaluate, to_device
 from .optimizer import build_optimizer, build_schedule, rates_at, restore_schedule
-from .precision import autocast, build_scaler
 from .random_state import derived_seed, random_state, restore_random_state, seed_everything
 from .sampling import ShardedBatches, training_loader
 from .settings import suitable_settings_expected
