@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from scaffolder.add import known_kinds
+from scaffolder.add import offered_kinds
 from scaffolder.git import git
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def old_repository(version: str, nnscaffold: Run, home: Path) -> Path:
     repository = home / "old"
     answers = ("--defaults", "-d", "package=digits", "--ref", version, "--quiet")
     nnscaffold("new", "project", repository, *answers)
-    for kind in known_kinds(repository):
+    for kind in offered_kinds(repository):
         if kind.name != "digits":
             name = f"Own{kind.name.title()}"
             nnscaffold("new", kind.role, name, "--kind", kind.name, "-q", cwd=repository)
