@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -33,7 +34,8 @@ pytestmark = [
 def entries() -> list[dict[str, str]]:
     """The modules of a new repository, and one of each kind that it does not have."""
     questions = yaml.safe_load((ROOT / "copier.yml").read_text())
-    found = list(questions["modules"]["default"])
+    default = jinja2.Template(questions["modules"]["default"]).render(task="digits")
+    found = list(yaml.safe_load(default))
     for file in sorted((ROOT / "template" / "kinds").glob("*/kind.yml")):
         kind, role = file.parent.name, yaml.safe_load(file.read_text())["role"]
         if kind not in {OPEN, *(entry["kind"] for entry in found)}:

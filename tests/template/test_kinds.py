@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jinja2
 import pytest
 import yaml
 
@@ -28,7 +29,7 @@ from torch import nn
 
 from {package}.layers import {embedding}
 from {package}.models import {transformer}
-from {package}.optimizer import parameter_groups
+from {package}.training.optimizer import parameter_groups
 
 
 def undecayed_tables(module: nn.Module) -> set[str]:
@@ -73,7 +74,8 @@ def is_offered(folder: Path) -> bool:
 def starters() -> list[dict[str, str]]:
     """The modules of a new repository."""
     questions = yaml.safe_load((ROOT / "copier.yml").read_text())
-    return list(questions["modules"]["default"])
+    default = jinja2.Template(questions["modules"]["default"]).render(task="digits")
+    return list(yaml.safe_load(default))
 
 
 def manifest() -> list[dict[str, str]]:

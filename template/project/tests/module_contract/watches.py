@@ -135,7 +135,7 @@ def statement_about(scope: Any, name: str) -> Place | None:
             return None
         lines, start = inspect.getsourcelines(scope)
         tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
+    except (OSError, TypeError, SyntaxError) as _:
         # Built at run time, or edited since: there is no source to look at.
         return None
     found: list[int] = [node.lineno for node in ast.walk(tree) if is_about(node, name)]  # type: ignore[attr-defined]

@@ -205,7 +205,7 @@ def _compared(model: "Predict", predict: "Predict", given: "Inputs") -> tuple[An
     )
     if shapes != others:
         raise ValueError(f"the artefact returns {others} where the model returns {shapes}")
-    differences = map(_difference, outputs, exported)
+    differences = [_difference(*pair) for pair in zip(outputs, exported, strict=True)]
     return (
         pytree.tree_unflatten(outputs, tree),
         pytree.tree_unflatten(exported, tree),
