@@ -21,7 +21,6 @@ EXPORTS = (
     "torchscript",
     "onnx",
     "quantize --method onnx",
-    "quantize --method static",
     "quantize --method dynamic",
     "quantize --method weight-only",
     "prune",
@@ -114,7 +113,7 @@ def measure(scratch: Path) -> Latency:
     _run([NNSCAFFOLD, "new", "project", "exported", "--defaults", "-q", "-d", targets], scratch)
     repository = scratch / "exported"
     (package,) = (folder.name for folder in (repository / "src").iterdir())
-    train = ["-m", f"{package}.train", "--device", "cpu", "--output", "runs"]
+    train = ["-m", f"{package}.train", "--device", "cpu", "--output-dir", "runs"]
     _run([sys.executable, *train], repository)
     checkpoint = repository / "runs" / "best.pt"
 
@@ -138,7 +137,8 @@ def measure(scratch: Path) -> Latency:
             continue
         _expect_success(result)
         report = json.loads((folder / "export.json").read_text(encoding="utf-8"))
-        size, accuracy = report["bytes"], report["accuracy"]
+        size = report["bytes"]
+        accuracy = {side: found["accuracy"] for side, found in report["metrics"].items()}
         rows[0] = rows[0]._replace(
             kilobytes=size["before"] / 1000,
             accuracy=accuracy["before"],

@@ -23,7 +23,8 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Predict = Callable[[torch.Tensor], torch.Tensor]
+    Inputs = dict[str, torch.Tensor]
+    Predict = Callable[[Inputs], Any]
 
 # Compilers compile, and allocators settle.
 WARM_UP = 20
@@ -40,30 +41,35 @@ def main() -> None:
     measured = {}
     with torch.inference_mode():
         for size in map(int, sizes):
+            model = by_name(subject.model)
             other = loaded(module, Path(folder), subject.model)
             batch = subject.example(size)
-            expected = subject.model(batch).argmax(dim=1)
-            agreement = (other(batch).argmax(dim=1) == expected).double().mean().item()
+            expected, found = model(batch), other(batch)
+            agreement = (found.argmax(dim=1) == expected.argmax(dim=1)).double().mean().item()
             if agreement < 0.9:
                 sys.exit(f"{module}: predicts what the model does for {agreement:.0%} of a batch")
-            measured[size] = turn_about(subject.model, other, batch, int(pairs))
+            measured[size] = turn_about(model, other, batch, int(pairs))
     print(json.dumps(measured))
+
+
+def by_name(model: Any) -> Predict:
+    """The model, called as its artefacts are: with its inputs by name."""
+    return lambda batch: model(**batch)
 
 
 def loaded(module: str, folder: Path, model: torch.nn.Module) -> Predict:
     """What is measured beside the model."""
     if module == "eager":
-        return model
+        return by_name(model)
     if module == "compile":
         # Anew for each batch size, the one that it is then best at.
         torch.compiler.reset()
-        compiled: Predict = torch.compile(model, dynamic=False)
-        return compiled
+        return by_name(torch.compile(model, dynamic=False))
     predict: Predict = importlib.import_module(module).load(folder)
     return predict
 
 
-def turn_about(model: Predict, other: Predict, batch: torch.Tensor, pairs: int) -> dict[str, float]:
+def turn_about(model: Predict, other: Predict, batch: Inputs, pairs: int) -> dict[str, float]:
     """Let the two take a batch each in turn, and compare the pairs."""
     models: list[float] = []
     others: list[float] = []
@@ -83,7 +89,7 @@ def turn_about(model: Predict, other: Predict, batch: torch.Tensor, pairs: int) 
     }
 
 
-def seconds(predict: Predict, batch: torch.Tensor) -> float:
+def seconds(predict: Predict, batch: Inputs) -> float:
     """How long a batch takes."""
     started = time.perf_counter()
     predict(batch)

@@ -23,7 +23,9 @@ def test_an_export_is_measured_beside_the_model(
     environment: dict[str, str],
 ) -> None:
     repository = render(package="measured")
-    program(repository, "measured.train", "--device", "cpu", "--epochs", "3", "--output", "runs")
+    program(
+        repository, "measured.train", "--device", "cpu", "--epochs", "3", "--output-dir", "runs"
+    )
     checkpoint, out = repository / "runs" / "best.pt", repository / "out"
     paths = ("--checkpoint", str(checkpoint), "--out", str(out))
     program(repository, "measured.export", "torch-export", *paths)
