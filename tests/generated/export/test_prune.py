@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("package", "options"),
     [
-        ("tabular", ("--amount=0.5", "--epochs=5")),
+        ("tabular", ("--amount=0.2", "--epochs=10")),
         ("fourth", ("--amount=0.3", "--epochs=5", "--structured")),
         ("sequence", ("--amount=0.2", "--epochs=1")),
     ],
@@ -53,9 +53,9 @@ def test_weights_go_and_the_tasks_metric_stays(
     sparsity = report["facts"]["sparsity"]
     for name, fraction in sparsity.items():
         assert (pruned.model[name] == 0).double().mean().item() == fraction
-    assert "structured" in options[-1] or report["facts"]["zeros"].startswith(
-        f"{float(options[0].partition('=')[2]):.1%}"
-    )
+    wanted = 100 * float(options[0].partition("=")[2])
+    zeros = float(report["facts"]["zeros"].partition("%")[0])
+    assert "structured" in options[-1] or zeros == pytest.approx(wanted, abs=0.2)
 
     capsys.readouterr()
     assert call(f"{package}.evaluate", "--checkpoint", path, "--device=cpu") == 0

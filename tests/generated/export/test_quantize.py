@@ -69,10 +69,12 @@ def check_weights(path: Path, report: dict[str, Any]) -> None:
     """Check that weights have 8 bits, of which CPUs without VNNI overflow with all."""
     model = onnx.load(path)
     onnx.checker.check_model(model)
+    # What is looked up is not multiplied, so it cannot overflow.
+    looked_up = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
     weights = [
         onnx.numpy_helper.to_array(tensor)
         for tensor in model.graph.initializer
-        if tensor.name.endswith("_quantized")
+        if tensor.name.endswith("_quantized") and tensor.name not in looked_up
     ]
     assert weights
     assert all(weight.max() <= 127 for weight in weights)
