@@ -60,7 +60,7 @@ def test_weights_go_and_the_tasks_metric_stays(
     capsys.readouterr()
     assert call(f"{package}.evaluate", "--checkpoint", path, "--device=cpu") == 0
     primary = report["primary"]
-    assert f"{primary} {report['metrics']['after'][primary]:.3g}"[:-1] in capsys.readouterr().out
+    assert f"{primary}: {report['metrics']['after'][primary]:.3g}"[:-1] in capsys.readouterr().out
 
 
 def test_other_exports_take_a_pruned_checkpoint(
