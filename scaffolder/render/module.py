@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,7 +84,8 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
         NeedsCopier: The template does not follow the convention, or is broken.
     """
     try:
-        answers = _answers(_read_config(template), project.answers)
+        config = _read_config(template)
+        answers = _answers(config, project.answers)
         render = _renderer(template, _require_convention(template), answers)
         kind, folder, package = (
             f"template/kinds/{module.kind}",
@@ -99,6 +101,8 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
             code / f"{module.file}.py": render(f"{kind}/module.py.jinja", module=entry),
             tests / f"test_{module.file}.py": render(f"{kind}/test.py.jinja", module=entry),
         }
+        for path in (*new, code / "__init__.py"):
+            _require_included(path, config.get("_exclude", []))
         before, after = (render(index, modules=each) for each in (others, [*others, entry]))
         return Rendered(new, {code / "__init__.py": (before, after)})
     except NeedsCopier:
@@ -120,6 +124,13 @@ def _read_config(template: Path) -> dict[str, Any]:
     if not is_known or config.get("_answers_file", ANSWERS_FILE) != ANSWERS_FILE:
         raise NeedsCopier("the names of its files or questions")
     return config
+
+
+def _require_included(path: PurePosixPath, patterns: list[str]) -> None:
+    """Leave to Copier what may be excluded: any pattern that matches at all, or floats."""
+    for pattern in patterns:
+        if not pattern.startswith("/") or "{" in pattern or fnmatchcase(f"/{path}", pattern):
+            raise NeedsCopier(f"the exclusion {pattern}")
 
 
 def _answers(config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
