@@ -141,7 +141,6 @@ def test_evaluation_counts_each_sample_once(count: int, world_size: int, limit: 
                 Processes(rank=rank, world_size=world_size),
                 batch_size=2,
                 limit=limit,
-                workers=0,
             )
         )
         given.append(len(batches))

@@ -46,7 +46,6 @@ def evaluate(
     *,
     batch_size: int = BATCH_SIZE,
     limit_batches: int = 0,
-    workers: int = 0,
 ) -> Evaluation:
     """Run the model in evaluation mode over all samples; its mode is restored afterwards.
 
@@ -63,7 +62,6 @@ def evaluate(
             processes,
             batch_size=batch_size,
             limit=limit_batches,
-            workers=workers,
         ):
             batch = to_device(batch, device)
             loss = objective.loss(model, batch)

@@ -127,7 +127,6 @@ def evaluation_batches(
     *,
     batch_size: int,
     limit: int,
-    workers: int,
 ) -> Iterator[tuple[Batch, bool]]:
     """Give this process's batches, and whether each counts.
 
@@ -140,7 +139,6 @@ def evaluation_batches(
         processes: those that evaluate together
         batch_size: samples in a batch of one process
         limit: batches of each process; 0: all
-        workers: processes that read samples
     """
     count = len(dataset)
     longest = math.ceil(count / processes.world_size)
@@ -153,9 +151,9 @@ def evaluation_batches(
         shard,
         batch_size=batch_size,
         collate_fn=collate,
+        # No workers: each evaluation would fork anew, and a fork copies the locks that threads of
+        # this process hold, gloo's for one. It was seen to wait for them for ever.
         generator=torch.Generator(),
-        num_workers=workers,
-        worker_init_fn=_ignore_signals,
     )
     given = 0
     for batch in loader:

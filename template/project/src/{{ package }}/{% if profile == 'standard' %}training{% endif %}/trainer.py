@@ -55,6 +55,8 @@ class Trainer:
         self.processes = processes
         self.device = processes.run_on_all(lambda: choose_device(config.device, processes))
         self.splits = _splits(config)
+        # Again: what a task imports to load its data may draw numbers, the first time only.
+        seed_everything(config.seed)
         self.sampler = ShardedBatches(
             len(self.splits.train),
             config,
@@ -243,7 +245,6 @@ class Trainer:
             self.device,
             self.processes,
             limit_batches=self.config.limit_batches,
-            workers=self.config.workers,
         )
 
     def _restore_own(self, ranks: list[dict[str, Any]]) -> None:
