@@ -47,7 +47,7 @@ def read_entries() -> list[dict[str, Any]]:
         try:
             entry = json.loads(text)
         except ValueError as error:
-            pytest.fail(f"{MANIFEST.name}: `- {text}` is no JSON: {error}. Mend it.")
+            pytest.fail(f"{MANIFEST.name}: `- {text}` is not JSON: {error}. Fix it.")
         complete = isinstance(entry, dict) and entry.keys() >= {"name", "kind", "role", "file"}
         assert complete, f"{MANIFEST.name}: `- {text}` lacks a name, kind, role or file: add it."
         assert entry["role"] in ROLES, (

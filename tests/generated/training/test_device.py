@@ -29,6 +29,20 @@ def test_processes_do_not_share_a_gpu() -> None:
         choose_device("cuda:1", Processes(rank=1, world_size=2))
 
 
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
+def test_a_gpu_has_a_number_as_set_device_demands(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch, "zeros", lambda *_, device: torch.ones(1))
+
+    assert choose_device(name) == torch.device("cuda", 0)
+    assert current == [torch.device("cuda", 0)]
+
+
 @pytest.mark.parametrize("name", ["toaster", "cuda:x", "", "cuda:99", "fpga", "meta"])
 def test_a_device_that_cannot_be_used_is_refused_in_short(name: str) -> None:
     with pytest.raises(InputError, match="auto always works") as caught:

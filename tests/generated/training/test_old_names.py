@@ -10,6 +10,7 @@ import torch
 from digits.checkpoints.state import Weights, load_state, load_trained
 from digits.command import InputError
 from digits.task.model import build_model
+from digits.training import settings
 from digits.training.settings import (
     config_from_values,
     config_to_values,
@@ -34,6 +35,16 @@ def expect_old(config: Any) -> None:
     data, optimizer = config.data, config.optimizer
     assert (data.val_fraction, data.test_fraction, data.split_seed) == (0.1, 0.3, 1)
     assert (optimizer.max_grad_norm, optimizer.warmup_ratio) == (0.5, 0.2)
+
+
+def test_a_task_may_use_a_name_that_another_setting_once_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(settings.OLD_NAMES, "epochs", "batch_size")
+
+    config = config_from_values({"epochs": 3, "batch_size": 8}, source="test")
+
+    assert (config.epochs, config.batch_size) == (3, 8)
 
 
 def test_a_file_of_version_0_3_still_loads(tmp_path: Path) -> None:

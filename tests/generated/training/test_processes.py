@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +33,6 @@ from .running import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +154,32 @@ def test_workers_do_not_outlive_torchrun(
     assert errors.count("Stopped. To resume: ") == 1
     succeed(command(TRAIN, "--resume", folder, world_size=2))
     whole_of_two("ddp").expect(Result.of(folder, "fourth"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what is left")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_loading_workers_do_not_outlive_the_run(number: signal.Signals, tmp_path: Path) -> None:
+    mark = f"mark-{number.value}-{os.getpid()}"
+    settings = [*small("fourth", "--workers=2", epochs=500), "--output-dir", tmp_path / "run"]
+    with started(command(TRAIN, *settings), TEST_MARK=mark) as process:
+        wait_for_step(process, tmp_path / "run", 8)
+        assert len(marked(mark)) >= 4  # the run, the server and two workers
+        process.send_signal(number)
+        process.communicate(timeout=TIMEOUT)
+    deadline = time.monotonic() + TIMEOUT
+    while marked(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def marked(mark: str) -> list[str]:
+    """Return the processes that have the mark in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 @pytest.mark.parametrize(

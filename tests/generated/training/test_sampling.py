@@ -128,8 +128,16 @@ def test_augmentation_depends_on_seed_epoch_and_sample_alone() -> None:
         assert torch.rand(()) != torch.rand(())
 
 
+def test_samples_that_no_worker_can_get_are_reported_in_one_sentence() -> None:
+    batches = evaluation_batches(
+        Drawn(), lambda samples: samples, Processes(), batch_size=2, limit=0, workers=1
+    )
+    with pytest.raises(InputError, match=r"lambda.* at the top level of a module"):
+        next(batches)
+
+
 @pytest.mark.parametrize(("count", "world_size"), [(1, 2), (5, 2), (10, 3), (2, 4), (7, 1)])
-@pytest.mark.parametrize("limit", [0, 1])
+@pytest.mark.parametrize("limit", [0, 3])
 def test_evaluation_counts_each_sample_once(count: int, world_size: int, limit: int) -> None:
     dataset: Any = torch.arange(count)
     seen, given = [], []
@@ -141,6 +149,7 @@ def test_evaluation_counts_each_sample_once(count: int, world_size: int, limit: 
                 Processes(rank=rank, world_size=world_size),
                 batch_size=2,
                 limit=limit,
+                workers=0,
             )
         )
         given.append(len(batches))
@@ -148,7 +157,7 @@ def test_evaluation_counts_each_sample_once(count: int, world_size: int, limit: 
 
     # A sharded model waits for every process in each batch.
     assert len(set(given)) == 1
-    assert sorted(seen) == list(range(min(count, 2 * world_size) if limit else count))
+    assert sorted(seen) == list(range(min(count, limit or count)))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -163,9 +172,7 @@ def test_evaluation_restores_the_mode_and_keeps_no_gradient(training: bool) -> N
 
     whole = evaluation.evaluate(model, splits.test, splits.collate, cpu)
     small = evaluation.evaluate(model, splits.test, splits.collate, cpu, batch_size=7)
-    limited = evaluation.evaluate(
-        model, splits.test, splits.collate, cpu, batch_size=7, limit_batches=2
-    )
+    limited = evaluation.evaluate(model, splits.test, splits.collate, cpu, batch_size=7, limit=14)
 
     assert model.training is training
     assert all(parameter.grad is None for parameter in model.parameters())

@@ -49,7 +49,7 @@ def steps_by_hand(package: str, config: Any) -> dict[str, Tensor]:
     groups = optimizers.parameter_groups(model, settings.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
     samples = sampling.EpochSamples(splits, config.seed)
-    generator = torch.Generator().manual_seed(randoms.derived_seed(config.seed, 0))
+    generator = torch.Generator().manual_seed(randoms.derived_seed("order", config.seed, 0))
     order = torch.randperm(len(splits.train), generator=generator)
     in_an_epoch = len(splits.train) // config.batch_size
     total = config.epochs * in_an_epoch

@@ -25,7 +25,7 @@ def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
         name = _best_available(processes)
     elif processes.world_size > 1 and name not in ("cpu", "cuda"):
         raise InputError(f"Several processes cannot share device {name!r}: take auto, cuda or cpu.")
-    if name == "cuda" and processes.grouped:
+    if name == "cuda":
         name = f"cuda:{processes.local_rank}"
     gpus = torch.cuda.device_count()
     if name.startswith("cuda") and processes.local_rank >= max(gpus, 1):

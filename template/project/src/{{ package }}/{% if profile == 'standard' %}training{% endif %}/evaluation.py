@@ -10,9 +10,6 @@ from ..interface import Batch, Samples, map_tensors
 from ..task import objective
 from .sampling import Collate, evaluation_batches
 
-BATCH_SIZE = 256
-"""Samples that one process evaluates at a time."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -44,12 +41,14 @@ def evaluate(
     device: torch.device,
     processes: Processes = SINGLE,
     *,
-    batch_size: int = BATCH_SIZE,
-    limit_batches: int = 0,
+    batch_size: int = 64,
+    limit: int = 0,
+    workers: int = 0,
 ) -> Evaluation:
     """Run the model in evaluation mode over all samples; its mode is restored afterwards.
 
-    Several processes share the samples, and each returns the result on all of them.
+    Several processes share the samples, and each returns the result on all of them. A limit is a
+    number of samples, the first ones.
     """
     was_training = model.training
     model.eval()
@@ -61,7 +60,8 @@ def evaluate(
             collate,
             processes,
             batch_size=batch_size,
-            limit=limit_batches,
+            limit=limit,
+            workers=workers,
         ):
             batch = to_device(batch, device)
             loss = objective.loss(model, batch)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 
-def derived_seed(*numbers: int) -> int:
-    """Mix numbers into one seed of 32 bits; seeds of different numbers have nothing in common."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+def derived_seed(purpose: str, *numbers: int) -> int:
+    """Mix a purpose and its numbers into a seed of 32 bits, unlike that of any other purpose."""
+    return int(np.random.SeedSequence([*purpose.encode(), *numbers]).generate_state(1)[0])
 
 
 def seed_everything(seed: int) -> None:
@@ -38,7 +38,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Return where this process's generators stand, as tensors and plain values."""
+    """Return the state of this process's generators, as tensors and plain values."""
     algorithm, keys, *position = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
         "python": random.getstate(),
@@ -54,7 +54,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Put all generators back to where they stood; those of a device only if it is of its sort."""
+    """Restore all generators; that of a GPU only on a device of the same type."""
     random.setstate(state["python"])
     algorithm, keys, *position = state["numpy"]
     np.random.set_state((algorithm, keys.numpy().astype(np.uint32), *position))

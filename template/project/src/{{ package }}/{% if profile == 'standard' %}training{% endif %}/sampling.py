@@ -1,7 +1,14 @@
 """Which samples each process takes in each step, and how they are read."""
 
+import io
 import math
+import multiprocessing
+import os
+import pickle
 import signal
+import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -18,7 +25,7 @@ Collate = Callable[[list[Any]], Batch]
 
 
 class ShardedBatches(Sampler[list[tuple[int, int]]]):
-    """Give one process its shard of each step's samples, a micro-batch at a time.
+    """Yield one process's shard of each step's samples, a micro-batch at a time.
 
     An epoch's order depends on nothing but the seed and the epoch: any number of processes and
     micro-steps takes, together, the same samples in the same step, and a run that is resumed knows
@@ -63,8 +70,9 @@ class ShardedBatches(Sampler[list[tuple[int, int]]]):
         self._first_step = step
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Give epoch and index of the samples of one micro-batch after the other."""
-        generator = torch.Generator().manual_seed(derived_seed(self.config.seed, self._epoch))
+        """Yield epoch and index of the samples of one micro-batch after the other."""
+        seed = derived_seed("order", self.config.seed, self._epoch)
+        generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(self.samples, generator=generator)
         micro_batches = order[: self.steps * self.config.batch_size].view(
             self.steps, self.config.grad_accum_steps, self.world_size, -1
@@ -76,6 +84,35 @@ class ShardedBatches(Sampler[list[tuple[int, int]]]):
     def __len__(self) -> int:
         """Return how many micro-batches are to come."""
         return (self.steps - self._first_step) * self.config.grad_accum_steps
+
+
+class CopiedDataset(Dataset[Any]):
+    """A dataset that is copied to each worker.
+
+    Otherwise each of its tensors would become a file in shared memory, of which there may be no
+    more than a thousand, and containers have little memory to share.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        """Return how many samples there are."""
+        return len(self.dataset)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a sample."""
+        return self.dataset[key]
+
+    def __getstate__(self) -> bytes:
+        """Return the dataset as bytes."""
+        file = io.BytesIO()
+        torch.save(self.dataset, file)
+        return file.getvalue()
+
+    def __setstate__(self, state: bytes) -> None:
+        """Read the dataset, in a worker, from the bytes of the process that trains."""
+        self.dataset = torch.load(io.BytesIO(state), weights_only=False)
 
 
 class EpochSamples(Dataset[Any]):
@@ -95,7 +132,7 @@ class EpochSamples(Dataset[Any]):
         epoch, index = key
         if not self.splits.augmented:
             return self.splits.train[index]
-        with seeded(derived_seed(self.seed, epoch, index)):
+        with seeded(derived_seed("sample", self.seed, epoch, index)):
             return self.splits.train[index]
 
 
@@ -106,7 +143,7 @@ def training_loader(
 ) -> DataLoader[Any]:
     """Read micro-batches in the sampler's order."""
     return DataLoader(
-        EpochSamples(splits, sampler.config.seed),
+        CopiedDataset(EpochSamples(splits, sampler.config.seed)),
         batch_sampler=sampler,
         collate_fn=splits.collate,
         # A copy from pinned memory runs while the GPU computes.
@@ -114,10 +151,25 @@ def training_loader(
         # A loader draws a number for its workers when it starts: from torch's own generator, and
         # dropout would be another in a run that was stopped in the middle of an epoch.
         generator=torch.Generator(),
-        num_workers=sampler.config.workers,
         persistent_workers=sampler.config.workers > 0,
-        worker_init_fn=_ignore_signals,
+        **_worker_options(sampler.config.workers),
     )
+
+
+def start(loader: DataLoader[Any]) -> Iterator[Batch]:
+    """Start reading; workers get copies of the samples, and of the function that collates them."""
+    try:
+        with warnings.catch_warnings():
+            # What torch warns of then is what the error says.
+            warnings.filterwarnings("ignore", "Got pickle error")
+            return iter(loader)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        if not loader.num_workers:
+            raise
+        raise InputError(
+            f"Workers cannot be given the samples of task/data.py: {error}. Define what they need "
+            f"at the top level of a module, or use --workers 0."
+        ) from error
 
 
 def evaluation_batches(
@@ -127,8 +179,9 @@ def evaluation_batches(
     *,
     batch_size: int,
     limit: int,
+    workers: int,
 ) -> Iterator[tuple[Batch, bool]]:
-    """Give this process's batches, and whether each counts.
+    """Yield this process's batches, and whether each counts.
 
     All processes get equally many, since a sharded model waits for every process in each batch:
     where the samples do not divide, the last batch of some is one that does not count.
@@ -138,33 +191,67 @@ def evaluation_batches(
         collate: makes one batch of a list of samples
         processes: those that evaluate together
         batch_size: samples in a batch of one process
-        limit: batches of each process; 0: all
+        limit: samples of all processes; 0: all
+        workers: processes that load samples; 0: this one does
     """
-    count = len(dataset)
-    longest = math.ceil(count / processes.world_size)
-    batches = math.ceil(longest / batch_size)
-    batches = min(batches, limit or batches)
-    indices = range(processes.rank, count, processes.world_size)[: batches * batch_size]
+    count = min(len(dataset), limit or len(dataset))
+    batches = math.ceil(math.ceil(count / processes.world_size) / batch_size)
+    indices = range(processes.rank, count, processes.world_size)
     # With fewer samples than processes, a process may have none of its own.
     shard: Dataset[Any] = Subset(cast(Dataset[Any], dataset), indices or [0])
     loader = DataLoader(
-        shard,
+        CopiedDataset(shard),
         batch_size=batch_size,
         collate_fn=collate,
-        # No workers: each evaluation would fork anew, and a fork copies the locks that threads of
-        # this process hold, gloo's for one. It was seen to wait for them for ever.
         generator=torch.Generator(),
+        **_worker_options(workers),
     )
     given = 0
-    for batch in loader:
+    for batch in start(loader):
         yield batch, bool(indices)
         given += 1
     for _ in range(batches - given):
         yield batch, False
 
 
-def _ignore_signals(_: int) -> None:
-    """Leave signals to the process that trains: it ends its workers itself."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+def _worker_options(workers: int) -> dict[str, Any]:
+    """Return a loader's arguments for this many workers.
+
+    They are forked from a server without threads. A fork of this process would copy the locks that
+    its threads hold, such as those of gloo, and might wait for them for ever. Server and workers
+    leave signals to this process, which ends them itself.
+    """
+    if not workers:
+        return {}
+    if sys.platform == "win32":  # Workers start in programs of their own there.
+        return {"num_workers": workers}
+    from multiprocessing import forkserver, resource_tracker
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.utils.data"])
+    # The tracker comes first: starting it unblocks signals.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(
+        signal.SIG_BLOCK,
+        (signal.SIGHUP, signal.SIGINT, signal.SIGTERM),
+    )
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return {
+        "num_workers": workers,
+        "multiprocessing_context": context,
+        "worker_init_fn": _end_with_parent,
+    }
+
+
+def _end_with_parent(_: int) -> None:
+    """End this worker when the process that started it has ended: torch watches the server."""
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import tomllib
+import traceback
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ OLD_NAMES = {
 }
 # Settings of optional parts, with the values that need no such part.
 LEFT_OUT = {"strategy": "ddp", "tracker": "none"}
-CALLED = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+CALLED = {int: "an integer", float: "a number", str: "a string", Path: "a path"}
 
 
 def default_config() -> TrainConfig:
@@ -55,7 +56,7 @@ def config_from_values(values: Mapping[str, Any], source: str) -> TrainConfig:
 
 
 def config_to_values(config: TrainConfig) -> dict[str, Any]:
-    """Make plain values of settings: dictionaries, lists, numbers, texts and None."""
+    """Make plain values of settings: dictionaries, lists, numbers, strings and None."""
     values: dict[str, Any] = _plain(config)
     return values
 
@@ -68,7 +69,7 @@ def require_round_trip(config: TrainConfig) -> None:
     if changed or config != back:
         raise InputError(
             f"task/settings.py: {', '.join(changed) or 'a setting'} would come back from a "
-            f"checkpoint as another value: use numbers, texts, paths, tuples, lists, dictionaries "
+            f"checkpoint as another value: use numbers, strings, paths, tuples, lists, dictionaries "
             f"and dataclasses of these."
         )
 
@@ -83,7 +84,11 @@ def suitable_settings_expected(file: str) -> Iterator[None]:
         if reason.startswith(file):
             # A place that a blank task has yet to fill.
             raise InputError(reason) from error
-        raise InputError(f"{file} does not take these settings: {reason}") from error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise InputError(
+            f"{file} does not take these settings: {reason} "
+            f"({Path(place.filename).name}, line {place.lineno})"
+        ) from error
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -109,12 +114,21 @@ def _merged(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     return merged
 
 
+def _setting_names(kind: Any, prefix: str = "") -> Iterator[str]:
+    for name, field in typing.get_type_hints(kind).items():
+        yield prefix + name
+        if dataclasses.is_dataclass(field):
+            yield from _setting_names(field, f"{prefix}{name}.")
+
+
 def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    known = set(_setting_names(TrainConfig))
     renamed = {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
     }
     for old, new in OLD_NAMES.items():
+        if old in known:  # A task of today may use the name.
+            continue
         section, _, name = old.rpartition(".")
         old_table = renamed.get(section, {}) if section else renamed
         if not isinstance(old_table, dict) or name not in old_table:
@@ -201,7 +215,7 @@ def _build(kind: Any, value: Any, source: str, name: str) -> Any:
 def _convert_to_any(kinds: tuple[Any, ...], value: Any, source: str, name: str) -> Any:
     """Convert to the first of several types that takes the value as it is."""
     first: InputError | None = None
-    # A whole number is a float too, and a path a text: what fits exactly comes first.
+    # An integer is a float too, and a path a string: what fits exactly comes first.
     for kind in sorted(kinds, key=lambda kind: type(value) is not kind):
         try:
             return _convert(kind, value, source, name)

@@ -24,7 +24,7 @@ from .device import autocast, build_scaler, choose_device
 from .evaluation import Evaluation, evaluate, to_device
 from .optimizer import build_optimizer, build_schedule, rates_at, restore_schedule
 from .random_state import derived_seed, random_state, restore_random_state, seed_everything
-from .sampling import ShardedBatches, training_loader
+from .sampling import ShardedBatches, start, training_loader
 from .settings import suitable_settings_expected
 from .warm_start import load_matching
 
@@ -90,7 +90,7 @@ class Trainer:
         self.logged = torch.zeros_like(self.totals)
         if processes.rank > 0:
             # The same first weights everywhere, but not the same dropout.
-            seed_everything(derived_seed(config.seed, processes.rank))
+            seed_everything(derived_seed("rank", config.seed, processes.rank))
 
     @property
     def total_steps(self) -> int:
@@ -99,19 +99,18 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step, or of the last one of the run."""
-        step = min(self.step, self.total_steps - 1)
-        return float(rates_at(self.schedule, step)[0])
+        """Learning rate of the latest step."""
+        return float(rates_at(self.schedule, max(self.step - 1, 0))[0])
 
     def steps(self) -> Iterator[int]:
-        """Take the remaining steps of this epoch, and give the number of each when it is done.
+        """Take the remaining steps of this epoch, and yield the number of each when it is done.
 
         Between two steps the caller may do anything: log, save, evaluate, or leave. The next call
         continues where this one was left.
         """
         self.parallel.network.train()
         self.sampler.start(self.epoch, self.epoch_step)
-        micro_batches = iter(self.loader)
+        micro_batches = start(self.loader)
         started = time.perf_counter()
         while step := list(itertools.islice(micro_batches, self.config.grad_accum_steps)):
             self._take_step(step)
@@ -244,7 +243,10 @@ class Trainer:
             self.splits.collate,
             self.device,
             self.processes,
-            limit_batches=self.config.limit_batches,
+            # What fits into memory in training does so here.
+            batch_size=self.config.micro_batch_size(self.processes.world_size),
+            limit=self.config.limit_batches * self.config.batch_size,
+            workers=self.config.workers,
         )
 
     def _restore_own(self, ranks: list[dict[str, Any]]) -> None:
@@ -260,7 +262,7 @@ class Trainer:
         if rank < len(ranks):
             restore_random_state(ranks[rank]["random"], self.device)
         else:
-            seed_everything(derived_seed(self.config.seed, rank, self.step))
+            seed_everything(derived_seed("resumed", self.config.seed, rank, self.step))
 
 
 def _nonzero(count: Any) -> Any:
