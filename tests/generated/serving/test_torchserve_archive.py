@@ -193,9 +193,9 @@ def test_a_wrong_request_is_refused_and_harms_no_other(
 
     assert complaint in wrong["error"]
     assert days.context.refused == {1: 400}
-    assert first == last
-    inputs = {name: torch.tensor(value) for name, value in DAY.items()}
-    assert_answers(first, days.subject.outputs(inputs))
+    expected = days.subject.outputs({name: torch.tensor(value) for name, value in DAY.items()})
+    for answer in (first, last):  # Rows of one batch may differ by rounding.
+        assert_answers(answer, expected)
 
 
 @pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b"\xff", None])
