@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("package", "options"),
     [
-        ("tabular", ("--amount=0.2", "--epochs=10")),
+        ("tabular", ("--amount=0.3",)),
         ("fourth", ("--amount=0.3", "--epochs=5", "--structured")),
         ("sequence", ("--amount=0.2", "--epochs=1")),
     ],
