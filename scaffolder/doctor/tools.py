@@ -25,7 +25,7 @@ def check_git() -> Finding:
 
 def check_tmux() -> Finding:
     """Tmux, in which training outlives the terminal."""
-    purpose = "training that outlives the terminal (scripts/train-tmux)"
+    purpose = "training that outlives the terminal (scripts/train_tmux.py)"
     answer = ask("tmux", "-V")
     if answer is None:
         return Finding("tmux", "missing", "not installed", purpose, install("tmux"))

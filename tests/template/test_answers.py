@@ -187,7 +187,7 @@ def the_readme_says_what_was_typed(rendered: Rendered) -> None:
 
 def the_runs_of_the_readme_do_not_collide(rendered: Rendered) -> None:
     """Who types its commands from top to bottom never names a folder that holds a run."""
-    begun = r"(?:--output-dir runs/|train-tmux start |train\.sbatch )(\w+)"
+    begun = r"(?:--output-dir runs/|train_tmux\.py start |train\.sbatch )(\w+)"
     names = re.findall(begun, rendered.text("README.md"))
     assert len(names) >= (0 if rendered.is_minimal else 3)
     assert len(names) == len(set(names)), names

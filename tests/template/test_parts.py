@@ -83,8 +83,8 @@ PARTS = {
     ),
     "profile": Part(
         {"profile": "standard"},
-        ("scripts/train-tmux", "src/strokes/training/*.py", "src/strokes/checkpoints/*.py"),
-        r"train-tmux|tensorboard|torchrun",
+        ("scripts/train_tmux.py", "src/strokes/training/*.py", "src/strokes/checkpoints/*.py"),
+        r"train_tmux|tensorboard|torchrun",
     ),
 }
 ALL_OFF = {"package": "strokes", "docker": False, "exports": []}

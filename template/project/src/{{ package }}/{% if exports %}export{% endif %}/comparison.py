@@ -5,6 +5,7 @@
 is that process: MODULE is the target's, FOLDER the artefact's, and RESULT is written.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +96,14 @@ class Comparison:
             )
         return ""
 
-    def add(self, difference: float) -> None:
-        """Count a difference in; NaN, which nothing is greater than, stays."""
-        if difference > self.greatest_difference or math.isnan(difference):
-            self.greatest_difference = difference
+    @contextlib.contextmanager
+    def judging(self) -> Iterator[None]:
+        """Keep what the task's metrics raise as the reason why they say nothing."""
+        try:
+            yield
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self.metric_error = f"{self.primary} of the test samples cannot be computed ({reason})"
 
 
 def compare(subject: "Subject", module: str, folder: Path) -> Comparison:
@@ -161,57 +166,53 @@ def _measured(checkpoint: Path, predict: "Predict") -> Comparison:
         for size in sorted(edges(dimension)):
             given = resized(subject.example(), {name: size})
             *_, found.edges[f"{name} {size}"] = _compared(model, predict, given)
-            found.add(found.edges[f"{name} {size}"])
     sizes = [one for one in BATCH_SIZES if limits.minimum <= one <= (limits.maximum or one)]
     for size in sizes or [limits.minimum]:
-        metrics, at_size = (Metrics(), Metrics()), Comparison(0, PRIMARY.name)
+        before, after, differences = Metrics(), Metrics(), []
         for batch in subject.batches(size):
-            *outputs, difference = _compared(model, predict, subject.inputs_of(batch))
-            at_size.add(difference)
-            for one, output in zip(metrics, outputs, strict=True):
-                try:
-                    one.update(output, batch)
-                except Exception as error:
-                    found.metric_error = f"{type(error).__name__}: {error}"
-        found.add(at_size.greatest_difference)
+            output, exported, difference = _compared(model, predict, subject.inputs_of(batch))
+            differences.append(difference)
+            with found.judging():
+                before.update(output, batch)
+                after.update(exported, batch)
         given = resized(subject.example(), {limits.name: size})
         found.batch_sizes[str(size)] = {
-            "greatest_difference": at_size.greatest_difference,
+            "greatest_difference": _greatest(differences),
             "milliseconds": {"before": _latency(model, given), "after": _latency(predict, given)},
         }
-        try:
-            before, after = (one.compute() for one in metrics)
-            values = [float(figures[PRIMARY.name]) for figures in (before, after)]
-        except Exception as error:
-            found.metric_error = found.metric_error or f"{type(error).__name__}: {error}"
-            continue
-        if not all(map(math.isfinite, values)):
-            found.metric_error = f"it is {values[0]} before and {values[1]} after"
-        elif (degradation := PRIMARY.degradation(*values)) > found.degradation:
-            found.degradation, found.before, found.after = degradation, before, after
-    if found.metric_error:
-        reason = found.metric_error.partition("\n")[0]
-        found.metric_error = f"{PRIMARY.name} of the test samples cannot be computed ({reason})"
+        # Once an update has failed, there is nothing to compute.
+        if not found.metric_error:
+            with found.judging():
+                figures = before.compute(), after.compute()
+                values = [float(one[PRIMARY.name]) for one in figures]
+                if not all(map(math.isfinite, values)):
+                    raise ValueError(f"it is {values[0]} before and {values[1]} after")
+                if (degradation := PRIMARY.degradation(*values)) > found.degradation:
+                    found.degradation, (found.before, found.after) = degradation, figures
+    at_sizes = [one["greatest_difference"] for one in found.batch_sizes.values()]
+    found.greatest_difference = _greatest([*found.edges.values(), *at_sizes])
     return found
 
 
 def _compared(model: "Predict", predict: "Predict", given: "Inputs") -> tuple[Any, Any, float]:
     """Return the outputs of model and artefact, as trees of one kind, and their difference."""
     # Each has inputs of its own: a model may write into what it is given.
-    outputs, tree = pytree.tree_flatten(model(_cloned(given)))
-    exported = pytree.tree_leaves(predict(_cloned(given)))
+    copies = [{name: tensor.clone() for name, tensor in given.items()} for _ in range(2)]
+    outputs, tree = pytree.tree_flatten(model(copies[0]))
+    exported = pytree.tree_leaves(predict(copies[1]))
     shapes, others = (
         [(tuple(one.shape), one.dtype) for one in leaves] for leaves in (outputs, exported)
     )
     if shapes != others:
         raise ValueError(f"the artefact returns {others} where the model returns {shapes}")
     differences = [_difference(*pair) for pair in zip(outputs, exported, strict=True)]
-    return (
-        pytree.tree_unflatten(outputs, tree),
-        pytree.tree_unflatten(exported, tree),
-        # torch's max keeps a NaN.
-        torch.tensor([0.0, *differences]).max().item(),
-    )
+    trees = (pytree.tree_unflatten(leaves, tree) for leaves in (outputs, exported))
+    return (*trees, _greatest(differences))
+
+
+def _greatest(differences: list[float]) -> float:
+    # torch's max keeps a NaN.
+    return torch.tensor([0.0, *differences], dtype=torch.float64).max().item()
 
 
 def _difference(output: Tensor, exported: Tensor) -> float:
@@ -222,10 +223,6 @@ def _difference(output: Tensor, exported: Tensor) -> float:
     difference = torch.where(first == other, 0.0, (first - other).abs())
     largest = torch.where(first.isfinite(), first.abs(), 0.0).max().item()
     return difference.max().item() / max(1.0, largest)
-
-
-def _cloned(given: "Inputs") -> "Inputs":
-    return {name: tensor.clone() for name, tensor in given.items()}
 
 
 def _latency(predict: "Predict", given: "Inputs") -> dict[str, float]:

@@ -6,14 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..command import InputError, Reported, iter_causes, report_error, say, stop_status
 from .comparison import NotLoadedBack, compare
 from .diagnosis import explain, refuse_broken_contracts
 from .report import Report, describe, size_of
 from .subject import Subject, load_subject
-from .target import REPORT, Target, Written
+from .target import REPORT, Target
 
 
 def export(target: Target, name: str) -> Report:
@@ -27,12 +26,15 @@ def export(target: Target, name: str) -> Report:
         InputError: something that the user can change is wrong, the model's code for one
         Reported: what was written is not what the model is; nothing of it is left
     """
-    subject = _loaded(target)
+    # The model may not even be built here: a module names a device that is not there, for example.
+    with _explained(target):
+        subject = load_subject(target.checkpoint)
     refuse_broken_contracts(subject.model, subject.example())
     metadata = describe(subject)
     with _staged(target.out) as folder:
         say(f"writing {name} …")
-        written = _written(target, subject, folder, metadata)
+        with _explained(target, subject):
+            written = target.write(subject, folder, metadata)
         say("loading it back in a fresh process …")
         try:
             comparison = compare(subject, type(target).__module__, folder)
@@ -40,14 +42,8 @@ def export(target: Target, name: str) -> Report:
             _log(target.out).write_text(str(error), encoding="utf-8")
             report_error(f"the artefact cannot be run; {_log(target.out)} says why.")
             raise Reported(1) from error
-        report = Report(
-            target=name,
-            metadata=metadata,
-            written=written,
-            comparison=comparison,
-            bytes_before=subject.bytes,
-            bytes_after=size_of([folder / file for file in written.files]),
-        )
+        size = size_of([folder / file for file in written.files])
+        report = Report(name, metadata, written, comparison, subject.bytes, size)
         say(report.table())
         if reason := comparison.over(written.limits):
             report_error(f"nothing is exported: {reason}.")
@@ -61,24 +57,11 @@ def export(target: Target, name: str) -> Report:
     return report
 
 
-def _loaded(target: Target) -> Subject:
+@contextlib.contextmanager
+def _explained(target: Target, subject: Subject | None = None) -> Iterator[None]:
+    """Turn what an exporter or the model raises into an error that says why and where."""
     try:
-        return load_subject(target.checkpoint)
-    except (InputError, OSError) as _:
-        raise
-    except Exception as error:
-        # The model cannot be built here, for example: a module names a device that is not there.
-        raise explain(error, None, _log(target.out)) from error
-
-
-def _written(
-    target: Target,
-    subject: Subject,
-    folder: Path,
-    metadata: dict[str, Any],
-) -> Written:
-    try:
-        return target.write(subject, folder, metadata)
+        yield
     except (InputError, OSError) as _:
         raise
     except Exception as error:
@@ -88,7 +71,8 @@ def _written(
             # AOTInductor wraps the error of a full disk.
             if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise cause from error
-        raise explain(error, subject.model, _log(target.out), subject.example()) from error
+        model, example = (subject.model, subject.example()) if subject else (None, None)
+        raise explain(error, model, _log(target.out), example) from error
 
 
 def _log(out: Path) -> Path:

@@ -1,31 +1,22 @@
 """Why a model cannot be exported, in terms of its own source.
 
 The rules are those of the module contract. Their one core is ``tests/module_contract`` in the
-repository, which is asked wherever it is there; an installed wheel has only the lines.
+repository, which is asked wherever it is there; an installed wheel has only the error's text.
 """
 
-import contextlib
 import importlib.util
-import io
 import re
 import sys
-import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from ..command import InputError
+from ..command import InputError, iter_causes, silence
 
 _SUITE = Path(__file__).parents[3] / "tests" / "module_contract" / "__init__.py"
-_PACKAGE = Path(__file__).parents[1]
-_INSTALLED = (
-    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-    Path(torch.__file__).parent,
-)
 
 
 def refuse_broken_contracts(model: nn.Module, inputs: Mapping[str, Tensor]) -> None:
@@ -45,7 +36,8 @@ def refuse_broken_contracts(model: nn.Module, inputs: Mapping[str, Tensor]) -> N
     """
     if suite := _suite():
         instance = suite.Instance(model, inputs)
-        with _silence():
+        # Model and torch run many times here.
+        with silence():
             findings = suite.run_checks(instance, instance.checks)
         if findings:
             raise _refusal(model, findings)
@@ -65,17 +57,16 @@ def explain(
         log_path: where to write the trace
         inputs: an example by the names of forward's parameters; with it, more lines can be named
     """
-    suite = _suite()
-    if suite:
+    if suite := _suite():
         known = model is not None and inputs is not None
         contract = suite.Instance(model, inputs) if known else None
-        with _silence():
+        with silence():
             found = suite.explain_error(error, contract, callers=str(Path(__file__).parent))
-        reason = _refusal(model, found)
     else:
-        first = next(_causes(error))
+        *_, first = iter_causes(error)
         text = str(first).strip().partition("\n")[0].rstrip(".") or "no message"
-        reason = _refusal(model, [f"{_line_of(error)}{type(first).__name__}: {text}."])
+        found = [f"{type(first).__name__}: {text}."]
+    reason = _refusal(model, found)
     try:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         log_path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
@@ -102,41 +93,10 @@ def _suite() -> Any:
     if not _SUITE.is_file():
         return None
     # By its file, for `tests` is whatever the working folder makes of it.
-    name = f"_contract_of_{_PACKAGE.name}"
+    name = f"_contract_of_{__name__.partition('.')[0]}"
     spec = importlib.util.spec_from_file_location(name, _SUITE)
-    if spec is None or spec.loader is None:
-        return None
+    assert spec is not None
+    assert spec.loader is not None
     sys.modules[name] = suite = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(suite)
     return suite
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what the model and torch print from the terminal: they run many times here."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
-def _line_of(error: BaseException) -> str:
-    """Return the innermost line of the author's own code that an error passed, or nothing."""
-    for cause in _causes(error):
-        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
-            path = Path(frame.filename)
-            if path.is_relative_to(Path(__file__).parent):
-                # Further out, it is whoever asked for the export.
-                break
-            foreign = any(path.is_relative_to(folder) for folder in _INSTALLED)
-            if path.is_relative_to(_PACKAGE) or (path.is_file() and not foreign):
-                return f"{path.name}:{frame.lineno}: "
-    return ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised from, the first cause first."""
-    chain: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in chain:
-        chain.append(found)
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
-    yield from reversed(chain)

@@ -13,7 +13,7 @@ import torch
 from ..task.data import DYNAMIC, PREPROCESSING
 from ..task.objective import PRIMARY
 from .comparison import Comparison
-from .subject import Subject
+from .subject import Shape, Subject
 from .target import Written
 
 # Count it up when the form of the metadata changes.
@@ -26,24 +26,15 @@ PACKAGE = __package__.partition(".")[0]
 def describe(subject: Subject) -> dict[str, Any]:
     """Return the metadata: all that one needs to feed an artefact, and to find its source."""
     example = subject.example()
-    shapes = subject.output_shapes()
+    input_shapes: dict[str, Shape] = {name: list(one.shape) for name, one in example.items()}
+    for name, axes in DYNAMIC.items():
+        for axis, dimension in axes.items():
+            input_shapes[name][axis] = dimension.name
     return {
         "format": FORMAT,
         "name": PACKAGE,
-        "inputs": [
-            _tensor(
-                name,
-                tensor,
-                [
-                    DYNAMIC[name][axis].name if axis in DYNAMIC[name] else size
-                    for axis, size in enumerate(tensor.shape)
-                ],
-            )
-            for name, tensor in example.items()
-        ],
-        "outputs": [
-            _tensor(name, tensor, shapes[name]) for name, tensor in subject.outputs(example).items()
-        ],
+        "inputs": _tensors(example, input_shapes),
+        "outputs": _tensors(subject.outputs(example), subject.output_shapes()),
         "dimensions": {
             name: {"minimum": dimension.minimum, "maximum": dimension.maximum}
             for name, dimension in subject.dimensions.items()
@@ -63,16 +54,14 @@ def describe(subject: Subject) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All that is known of one export."""
+    """All that is known of one export; the sizes are those of checkpoint and artefact."""
 
     target: str
     metadata: dict[str, Any]
     written: Written
     comparison: Comparison
     bytes_before: int
-    """Size of the checkpoint."""
     bytes_after: int
-    """Size of the artefact."""
 
     def to_json(self) -> str:
         """Return the content of ``export.json``."""
@@ -97,9 +86,12 @@ class Report:
         for name, value in found.before.items():
             rows.append((name, f"{value:.5g}", f"{found.after[name]:.5g}"))
         rows.append(("greatest difference", "", f"{found.greatest_difference:.1e}"))
-        rows.append(("size", _size(self.bytes_before), _size(self.bytes_after)))
+        sizes = (self.bytes_before, self.bytes_after)
+        before, after = (f"{size / 1000:,.0f} kB" for size in sizes)
+        rows.append(("size", before, after))
         for size, one in found.batch_sizes.items():
-            before, after = map(_latency, one["milliseconds"].values())
+            sides = one["milliseconds"].values()
+            before, after = (f"{side['p50']:.2f} / {side['p95']:.2f} ms" for side in sides)
             rows.append((f"batch of {size}, p50 / p95", before, after))
         lines = [f"{name:26}{before:>22}{after:>22}" for name, before, after in rows]
         # What is itself a table is for export.json alone.
@@ -117,16 +109,9 @@ def size_of(paths: list[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _size(count: int) -> str:
-    return f"{count / 1000:,.0f} kB"
-
-
-def _latency(percentiles: dict[str, float]) -> str:
-    return f"{percentiles['p50']:.2f} / {percentiles['p95']:.2f} ms"
-
-
-def _tensor(name: str, tensor: torch.Tensor, shape: list[int | str]) -> dict[str, Any]:
-    return {"name": name, "dtype": str(tensor.dtype).removeprefix("torch."), "shape": shape}
+def _tensors(named: dict[str, torch.Tensor], shapes: dict[str, Shape]) -> list[dict[str, Any]]:
+    types = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in named.items()}
+    return [{"name": name, "dtype": types[name], "shape": shapes[name]} for name in named]
 
 
 def _finite(figures: dict[str, float]) -> dict[str, float | None]:
@@ -137,20 +122,19 @@ def _finite(figures: dict[str, float]) -> dict[str, float | None]:
 def _git() -> dict[str, Any] | None:
     """Return the commit of this code, and whether more than that commit is in it."""
     # Installed into the environment of another repository, it is not one of that one's commits.
-    tracked = _git_output("ls-files", "--error-unmatch", "--", __file__)
-    commit = _git_output("rev-parse", "HEAD")
-    if tracked is None or commit is None:
-        return None
-    return {"commit": commit, "dirty": bool(_git_output("status", "--porcelain", "--", "."))}
-
-
-def _git_output(*arguments: str) -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
-    # A git hook's environment says which repository it is about.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        output = subprocess.check_output(command, env=own, stderr=subprocess.DEVNULL, text=True)
+        _git_output("ls-files", "--error-unmatch", "--", __file__)
+        commit = _git_output("rev-parse", "HEAD")
+        dirty = bool(_git_output("status", "--porcelain", "--", "."))
     except (OSError, subprocess.CalledProcessError) as _:
         # No git, no repository, or one without a commit.
         return None
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git_output(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
+    # A git hook's environment says which repository it is about.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    output = subprocess.check_output(command, env=own, stderr=subprocess.DEVNULL, text=True)
     return output.strip()

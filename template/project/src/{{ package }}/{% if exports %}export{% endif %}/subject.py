@@ -23,21 +23,21 @@ MAX_SAMPLES = 1000
 """Test samples that are compared at each batch size, evenly spread over all of them."""
 SOURCE = "DYNAMIC in task/data.py"
 
+Shape = list[int | str]
+"""Sizes, and the names of the dimensions that may differ from call to call."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A trained model with the data that belong to it."""
+    """A trained model with the data that belong to it; path, hash and size are the checkpoint's."""
 
     path: Path
-    """The checkpoint's."""
     model: nn.Module
     """On the CPU, in evaluation mode, without gradients."""
     weights: Weights
     splits: Splits
     sha256: str
-    """The checkpoint's."""
     bytes: int
-    """The checkpoint's size."""
 
     @property
     def dimensions(self) -> dict[str, Dimension]:
@@ -112,8 +112,8 @@ class Subject:
             named[f"{name}_out" if name in given else name] = leaf
         return named
 
-    def output_shapes(self) -> dict[str, list[int | str]]:
-        """Return the shape of each output, with the names of the dimensions that may differ.
+    def output_shapes(self) -> dict[str, Shape]:
+        """Return the shape of each output.
 
         Raises:
             InputError: the model does not take a size that ``DYNAMIC`` or a test sample has
@@ -121,28 +121,16 @@ class Subject:
         self._check_samples()
         example = self.example()
         outputs = self.outputs(example)
-        shapes: dict[str, list[int | str]] = {
-            name: list(tensor.shape) for name, tensor in outputs.items()
-        }
+        shapes: dict[str, Shape] = {name: list(tensor.shape) for name, tensor in outputs.items()}
         for name, dimension in self.dimensions.items():
             size = sizes_of(example)[name]
             other = 2 * size if 2 * size <= (dimension.maximum or 2 * size) else size // 2
-            for wanted in {*edges(dimension), other}:
-                try:
-                    found = self.outputs(resized(example, {name: wanted}))
-                except InputError:
-                    raise
-                except Exception as error:
-                    raise InputError(
-                        f"{type(self.model).__name__} fails where {name} is {wanted}, which "
-                        f"{SOURCE} allows: {str(error).partition(chr(10))[0]}"
-                    ) from error
-                if wanted != other:
-                    continue
-                for output, tensor in found.items():
-                    for axis, length in enumerate(tensor.shape):
-                        if length != outputs[output].shape[axis]:
-                            shapes[output][axis] = name if length == other else f"{name}_{axis}"
+            for edge in edges(dimension):
+                self._outputs_at(example, name, edge)
+            for output, tensor in self._outputs_at(example, name, other).items():
+                for axis, length in enumerate(tensor.shape):
+                    if length != outputs[output].shape[axis]:
+                        shapes[output][axis] = name if length == other else f"{name}_{axis}"
         return shapes
 
     def metric_limit(self, wanted: float | None) -> float:
@@ -155,22 +143,29 @@ class Subject:
         torch.export raises where a value or a dynamic size decides what is computed. Other tracers
         take the example's way for the only one, and stay silent.
         """
+        example = self.example()
         known = {
             name: Dim(name, min=dimension.minimum, max=dimension.maximum)
             for name, dimension in self.dimensions.items()
         }
         shapes = {
-            name: {axis: known[dimension.name] for axis, dimension in axes.items()}
-            for name, axes in DYNAMIC.items()
+            name: {axis: known[dimension.name] for axis, dimension in DYNAMIC[name].items()}
+            for name in example
         }
-        example = self.example()
         with quiet():
-            return torch.export.export(
-                self.model,
-                (),
-                example,
-                dynamic_shapes={name: shapes[name] for name in example},
-            )
+            return torch.export.export(self.model, (), example, dynamic_shapes=shapes)
+
+    def _outputs_at(self, example: Inputs, name: str, size: int) -> dict[str, Tensor]:
+        """Return the outputs where a dynamic dimension has this size."""
+        try:
+            return self.outputs(resized(example, {name: size}))
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"{type(self.model).__name__} fails where {name} is {size}, which {SOURCE} allows: "
+                f"{str(error).partition(chr(10))[0]}"
+            ) from error
 
     def _check_samples(self) -> None:
         """Refuse test samples of sizes that ``DYNAMIC`` does not have."""
@@ -220,9 +215,10 @@ def resized(given: Inputs, sizes: dict[str, int]) -> Inputs:
 
 def load_subject(path: Path) -> Subject:
     """Read a checkpoint and the data of its run."""
-    content = _content(path)
+    # Whoever reads it as a checkpoint says what is wrong.
+    content = path.read_bytes() if path.is_file() else b""
     trained = load_trained(path)
-    if _content(path) != content:
+    if path.read_bytes() != content:
         raise InputError(f"{path} was written anew while it was read: export it again.")
     return Subject(
         path,
@@ -232,11 +228,3 @@ def load_subject(path: Path) -> Subject:
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        # Whoever reads it as a checkpoint says what is wrong.
-        return b""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ..command import InputError
+from ..command import InputError, require
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -23,8 +23,6 @@ METADATA = "metadata.json"
 """Name of the metadata where they are a file of their own, inside an artefact or in its folder."""
 REPORT = "export.json"
 """Name of the report in the folder of an export."""
-
-LOGGERS = ("torch", "torchao", "onnxscript", "onnx_ir", "root")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,11 +65,10 @@ class Target(abc.ABC):
         """Refuse wrong options before anything is computed."""
         for option in ("tolerance", "max_metric_loss"):
             limit = getattr(self, option, None)
-            if limit is not None and not 0 <= limit < math.inf:
-                name = option.replace("_", "-")
-                raise InputError(f"--{name} must be a number from 0 on; it is {limit}.")
-        if self.out.name in ("", ".."):
-            raise InputError(f"--out must name a folder of its own; it is {self.out}.")
+            fits = limit is None or 0 <= limit < math.inf
+            require(fits, f"--{option.replace('_', '-')}", limit, "a number from 0 on")
+        named = self.out.name not in ("", "..")
+        require(named, "--out", self.out, "a folder with a name of its own")
         if (parent := next(one for one in self.out.absolute().parents if one.exists())).is_file():
             raise InputError(f"{self.out} cannot be made: {parent} is a file.")
         if self.out.is_symlink() or self.out.exists():
@@ -105,16 +102,13 @@ def quiet() -> Iterator[None]:
 
     What matters shows in the comparison that follows; errors are raised as ever.
     """
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        # They log with a traceback what they then work around.
-        logger.setLevel(logging.CRITICAL)
+    before = logging.root.manager.disable
+    # They log with a traceback what they then work around.
+    logging.disable(logging.ERROR)
     try:
         # torch.export prints a program as far as it came, before it raises.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
