@@ -90,7 +90,7 @@ def place_in(stack: str) -> Place | None:
 
 
 def running_line(is_passed: Callable[[str], bool]) -> Place | None:
-    """The innermost running line outside the suite, but for files that are to be passed over."""
+    """The innermost running line in a file that is not passed over; None if torch's own."""
     frame: FrameType | None = sys._getframe(2)
     while frame and is_passed(frame.f_code.co_filename):
         frame = frame.f_back
