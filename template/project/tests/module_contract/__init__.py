@@ -6,13 +6,8 @@ pytest: `run_checks` finds the same without it.
 
 from typing import TYPE_CHECKING, Any
 
-from . import construction as construction
-from . import devices as devices
-from . import exporters as exporters
-from . import forward as forward
-from . import processes as processes
-from . import state as state
-from . import training as training
+# Imported for the checks that they define.
+from . import construction, devices, exporters, forward, processes, state, training  # noqa: F401
 from .core import Contract as Contract
 from .core import Instance as Instance
 from .core import run_checks as run_checks

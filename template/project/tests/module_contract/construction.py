@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +22,7 @@ from .watches import DeviceWatch, is_torch, place
 
 _PLAIN = (bool, int, float, str)
 _FACTORY = ("device", "dtype")
+_REGISTERED = (nn.Module, nn.Parameter, nn.Buffer)
 
 
 @check(after=(), calls_forward=False)
@@ -41,21 +42,16 @@ def construction(case: Case) -> Findings:
     if not isinstance(module, nn.Module):
         yield finding("build()", "returns no `nn.Module`")
         return
-    found = [
-        finding(
-            path or type(part).__name__,
-            f"`{type(part).__name__}.__init__` never reaches `nn.Module.__init__`",
-            "NN101",
-        )
-        for path, part in submodules(module)
-        if "_parameters" not in vars(part)
-    ]
-    yield from found or list(watch.literals()) or elsewhere(module)
-
-
-def elsewhere(module: nn.Module) -> Findings:
-    """What is not on the CPU although nobody asked for another device."""
-    for path, tensor in state_of(module):
+    broken = [(path, part) for path, part in submodules(module) if "_parameters" not in vars(part)]
+    for path, part in broken:
+        kind = type(part).__name__
+        problem = f"`{kind}.__init__` never reaches `nn.Module.__init__`"
+        yield finding(path or kind, problem, "NN101")
+    if broken:
+        return
+    literals = list(watch.literals())
+    yield from literals
+    for path, tensor in () if literals else state_of(module):
         if tensor.device.type != torch.get_default_device().type:
             problem = f"is on {tensor.device}, although no device was asked for"
             fix = "Take the device as an argument: `device=device`."
@@ -69,10 +65,11 @@ def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Fi
             case.raw_build()
         except Exception as second:
             error = second
-    if history.early is not None:
-        name = type(history.early).__name__
-        path = f"{name}.{history.early_attribute}"
-        if any(module is history.early for module in history.initialised):
+    if history.early:
+        module, attribute = history.early
+        name = type(module).__name__
+        path = f"{name}.{attribute}"
+        if any(one is module for one in history.initialised):
             problem = f"is assigned before `{name}.__init__` reaches `nn.Module.__init__`"
             return finding(path, problem, "NN102")
         problem = f"is assigned, and `{name}.__init__` never reaches `nn.Module.__init__`"
@@ -89,8 +86,8 @@ def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Fi
 class History:
     """What happened to the registries while a constructor ran."""
 
-    early: nn.Module | None = None
-    early_attribute: str = ""
+    # The first module that registers something before it is initialised, and what it registers.
+    early: tuple[nn.Module, str] | None = None
     refused_key: str = ""
     initialised: list[nn.Module] = field(default_factory=list)
 
@@ -99,15 +96,7 @@ class History:
 def early_registration_tolerated() -> Iterator[History]:
     """Let a constructor go on after an early assignment, to see whether it initialises later."""
     history = History()
-    initialise, assign = nn.Module.__init__, nn.Module.__setattr__
-    register_buffer, add_module = nn.Module.register_buffer, nn.Module.add_module
-    register_parameter = nn.Module.register_parameter
-
-    def prepare(module: nn.Module, attribute: str) -> None:
-        if "_parameters" not in vars(module):
-            if history.early is None:
-                history.early, history.early_attribute = module, attribute
-            initialise(module)
+    initialise, assign, add_module = nn.Module.__init__, nn.Module.__setattr__, nn.Module.add_module
 
     def watched_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
         history.initialised.append(module)
@@ -115,35 +104,24 @@ def early_registration_tolerated() -> Iterator[History]:
         if "_parameters" not in vars(module):
             initialise(module, *args, **kwargs)
 
-    def watched_assign(module: nn.Module, name: str, value: Any) -> None:
-        if isinstance(value, nn.Module | nn.Parameter | nn.Buffer):
-            prepare(module, name)
-        assign(module, name, value)
+    def watched(method: Callable[..., None]) -> Callable[..., None]:
+        def register(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
+            registers = method is not assign or isinstance(args[0], _REGISTERED)
+            if registers and "_parameters" not in vars(module):
+                history.early = history.early or (module, name)
+                initialise(module)
+            try:
+                method(module, name, *args, **kwargs)
+            except KeyError:
+                if method is add_module:
+                    history.refused_key = f"{type(module).__name__}[{name!r}]"
+                raise
 
-    def watched_buffer(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
-        prepare(module, name)
-        register_buffer(module, name, *args, **kwargs)
+        return register
 
-    def watched_parameter(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
-        prepare(module, name)
-        register_parameter(module, name, *args, **kwargs)
-
-    def watched_module(module: nn.Module, name: str, child: nn.Module | None) -> None:
-        prepare(module, name)
-        try:
-            add_module(module, name, child)
-        except KeyError:
-            history.refused_key = f"{type(module).__name__}[{name!r}]"
-            raise
-
-    with patch.multiple(
-        nn.Module,
-        __init__=watched_init,
-        __setattr__=watched_assign,
-        register_buffer=watched_buffer,
-        register_parameter=watched_parameter,
-        add_module=watched_module,
-    ):
+    methods = (assign, add_module, nn.Module.register_buffer, nn.Module.register_parameter)
+    patches: Any = {method.__name__: watched(method) for method in methods}
+    with patch.multiple(nn.Module, __init__=watched_init, **patches):
         yield history
 
 
@@ -212,11 +190,9 @@ def parameters(case: Case) -> Findings:
             if actual.get(name) != expected.get(name):
                 yield finding(name, f"has shape {actual.get(name)}, stated is {expected.get(name)}")
     if count is not None:
-        sizes = [(value.numel(), value.requires_grad) for value in module.parameters()]
-        total = sum(size for size, _ in sizes)
-        trainable = sum(size for size, learns in sizes if learns)
-        for kind, number in {"in all": total, "trainable": trainable}.items():
-            if number != count:
+        trainable = [value for value in module.parameters() if value.requires_grad]
+        for kind, values in {"in all": module.parameters(), "trainable": trainable}.items():
+            if (number := sum(value.numel() for value in values)) != count:
                 problem = f"the module has {number} elements {kind}, stated are {count}"
                 yield finding("parameter_count", problem)
 
@@ -225,7 +201,8 @@ def parameters(case: Case) -> Findings:
 def representation(case: Case) -> Findings:
     """`repr` is one line a child and shows the constructor's arguments."""
     kind = type(case.raw_build())
-    with recorded_arguments(kind) as arguments:
+    initialise = kind.__init__
+    with patch.object(kind, "__init__", autospec=True, side_effect=initialise) as watched:
         module = case.raw_build()
     try:
         text = repr(module)
@@ -235,7 +212,13 @@ def representation(case: Case) -> Findings:
     if lines > allowed:
         fix = "Return one line from `extra_repr()`."
         yield finding("repr", f"has {lines} lines where the children need {allowed}", fix=fix)
+    signature = inspect.signature(initialise)
+    own = [call for call in watched.call_args_list if type(call.args[0]) is kind]
+    arguments = signature.bind(*own[0].args, **own[0].kwargs).arguments if own else {}
     for name, value in arguments.items():
+        default = signature.parameters[name].default
+        if not isinstance(value, _PLAIN) or value == default or name in _FACTORY:
+            continue
         # A child may show the value under a name of its own, so any mention counts.
         shown = name in text if isinstance(value, bool) else str(value).lower() in text.lower()
         if not shown:
@@ -247,31 +230,9 @@ def expected_lines(module: nn.Module) -> int:
     """One line for a module alone; with children one each, its own, and the two brackets."""
     if isinstance(module, nn.ParameterList | nn.ParameterDict):
         return len(repr(module).splitlines())
-    children = list(module._modules.values())
-    if not children:
-        return 1
-    own = 1 if module.extra_repr() else 0
-    return 2 + own + sum(1 if child is None else expected_lines(child) for child in children)
-
-
-@contextmanager
-def recorded_arguments(kind: type[nn.Module]) -> Iterator[dict[str, Any]]:
-    """Note the plain arguments that the class is called with; defaults left out are not noted."""
-    recorded: dict[str, Any] = {}
-    initialise = kind.__init__
-    signature = inspect.signature(initialise)
-
-    def watched(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-        if type(module) is kind and not recorded:
-            bound = signature.bind(module, *args, **kwargs).arguments
-            for name, value in bound.items():
-                default = signature.parameters[name].default
-                if isinstance(value, _PLAIN) and value != default and name not in _FACTORY:
-                    recorded[name] = value
-        initialise(module, *args, **kwargs)
-
-    with patch.object(kind, "__init__", watched):
-        yield recorded
+    children = module._modules.values()
+    lines = [1 if child is None else expected_lines(child) for child in children]
+    return sum(lines) + 2 + bool(module.extra_repr()) if lines else 1
 
 
 @check(after=BUILT, calls_forward=False)

@@ -1,6 +1,7 @@
 """The core, without pytest: what an author states of a module, and the checks that run on it."""
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,16 +12,7 @@ from torch import Tensor, nn
 
 from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding
 from .isolation import isolated, seed_everything
-from .tree import (
-    apply,
-    batch_axis,
-    convert,
-    extrapolated,
-    normalised,
-    shapes,
-    stated_shapes,
-    tensors,
-)
+from .tree import apply, batch_axis, convert, extrapolated, nested, shapes, stated_shapes, tensors
 from .watches import line_of, place_of
 
 BATCH = 3
@@ -43,6 +35,8 @@ class Contract:
     torchscript: ClassVar[bool] = False
     # In which modes a check calls forward that has no mode of its own: training, eval.
     _modes: ClassVar[tuple[bool, ...]] = (True, False)
+    # The checks that run, which wait for one another alone; all of them where none is named.
+    _checks: ClassVar[tuple[str, ...]] = ()
 
     def build(self, *args: Any, **kwargs: Any) -> nn.Module:
         """Build the module; pass `device` and `dtype` on if the module takes them."""
@@ -74,7 +68,7 @@ class Instance(Contract):
 
     _modes = (False,)
     # What holds of a module without its constructor, and matters where it is only called.
-    checks = (
+    _checks = (
         *("construction", "registry", "forward", "creation", "devices", "retained_state"),
         *("eval_determinism", "single_sample", "repetition"),
     )
@@ -98,33 +92,22 @@ class Instance(Contract):
 
 
 class Case:
-    """One module with its inputs; every outcome is the same each time it is asked for.
+    """One module with its inputs; every outcome is the same each time it is asked for."""
 
-    Args:
-        contract: What the author states.
-        names: The checks that wait for one another; all by default.
-    """
-
-    def __init__(self, contract: Contract, names: Iterable[str] | None = None) -> None:
+    def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.names = frozenset(CHECKS if names is None else names)
+        self.names = frozenset(contract._checks or CHECKS)
         self.modes = contract._modes
         self.outcomes: dict[str, Exception | None] = {}
         # What is expensive to make, kept by the check that made it for the ones that follow.
         self.kept: dict[object, Any] = {}
 
-    def accepts(self, option: str) -> bool:
-        """Whether the builder takes `device` or `dtype`."""
-        parameters = inspect.signature(self.contract.build).parameters
-        return option in parameters or any(
-            parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
-        )
-
     def raw_build(self, **options: Any) -> nn.Module:
         """Build with a fixed seed; what the constructor raises comes through unchanged."""
-        for option in options:
-            if not self.accepts(option):
-                raise NotApplicable(f"build() takes no `{option}`")
+        try:
+            inspect.signature(self.contract.build).bind_partial(**options)
+        except TypeError:
+            raise NotApplicable(f"build() takes no `{', '.join(options)}`") from None
         seed_everything(0)
         return self.contract.build(**options)
 
@@ -157,9 +140,8 @@ class Case:
                 prepared = prepared.to(dtype)
             elif dtype is torch.float64 and prepared.is_complex():
                 prepared = prepared.to(torch.complex128)
-            if gradients and (prepared.is_floating_point() or prepared.is_complex()):
-                prepared.requires_grad_()
-            return prepared
+            differentiable = prepared.is_floating_point() or prepared.is_complex()
+            return prepared.requires_grad_(gradients and differentiable)
 
         # Not the seed of the parameters, or inputs would have their values.
         seed_everything(INPUT_SEED + seed)
@@ -168,23 +150,27 @@ class Case:
             raise TypeError("inputs(batch) must return a tuple or a dict of forward's arguments")
         return convert(inputs, prepare)
 
-    def call(self, module: Callable[..., Any], inputs: Any, seed: int = 0) -> Any:
+    def call(self, module: Callable[..., Any], inputs: Any = None, seed: int = 0) -> Any:
+        """Call it with a fixed seed, on fresh inputs unless some are given."""
+        inputs = self.inputs() if inputs is None else inputs
         seed_everything(seed)
         return apply(module, inputs)
 
-    def output_shape(self, batch: int = BATCH) -> object:
-        """The stated shape of the output, as nested tuples and dictionaries."""
-        stated = self.contract.output_shape(batch)
-        return self.observed_shape(batch) if stated is None else normalised(stated)
+    @torch.no_grad()
+    def evaluate(self, module: Callable[..., Any], inputs: Any = None, seed: int = 0) -> Any:
+        """Do the same without gradients."""
+        return self.call(module, inputs, seed)
 
-    def observed_shape(self, batch: int) -> object:
-        """The shape of the output that follows from what batches of 2 and 3 give."""
+    def output_shape(self, batch: int = BATCH) -> object:
+        """The shape of the output, stated or observed, as nested tuples and dictionaries."""
+        stated = self.contract.output_shape(batch)
+        if stated is not None:
+            return nested(stated)
         if "shapes" not in self.kept:
-            with torch.no_grad():
-                self.kept["shapes"] = [
-                    shapes(self.call(self.build(training=False), self.inputs(size)))
-                    for size in (2, 3)
-                ]
+            self.kept["shapes"] = [
+                shapes(self.evaluate(self.build(training=False), self.inputs(size)))
+                for size in (2, 3)
+            ]
         small, large = self.kept["shapes"]
         return extrapolated(small, large, batch)
 
@@ -205,17 +191,18 @@ class Case:
 
 
 def is_lazy(module: nn.Module) -> bool:
-    state = [*module.parameters(), *module.buffers()]
-    return any(nn.parameter.is_lazy(tensor) for tensor in state)
+    state = (*module.parameters(), *module.buffers())
+    return any(map(nn.parameter.is_lazy, state))
 
 
 Findings = Iterator[Finding]
 CheckFunction = Callable[[Case], Findings]
+Decorator = Callable[[CheckFunction], CheckFunction]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check that every module inherits as `test_<name>`."""
+    """A check that every module inherits as `test_<name>`; it waits for those in `after`."""
 
     name: str
     function: CheckFunction
@@ -236,12 +223,7 @@ SOUND = (*STEADY, "repetition", "state_dict")
 _OF_FORWARD = ("retained_state", "repetition", "bounded_memory", "optimizer_step")
 
 
-def check(
-    *,
-    after: tuple[str, ...],
-    calls_forward: bool = True,
-    slow: bool = False,
-) -> Callable[[CheckFunction], CheckFunction]:
+def check(*, after: tuple[str, ...], calls_forward: bool = True, slow: bool = False) -> Decorator:
     """Add a function to the suite; it yields its findings."""
 
     def add(function: CheckFunction) -> CheckFunction:
@@ -252,37 +234,50 @@ def check(
     return add
 
 
+def in_each_mode(function: Callable[[Case, bool], Iterable[Finding]]) -> CheckFunction:
+    """Let a check look at training and at eval mode, and say once what it finds in both."""
+
+    @functools.wraps(function)
+    def in_all(case: Case) -> Findings:
+        found: dict[str, Finding] = {}
+        undecided = None
+        for training in case.modes:
+            try:
+                for one in function(case, training):
+                    found.setdefault(one.place or one.attribute, one)
+            except NotApplicable as reason:
+                undecided = reason
+        if undecided and not found:
+            raise undecided
+        yield from found.values()
+
+    return in_all
+
+
 def in_order() -> list[Check]:
     """All checks: those that find causes first, slow ones last."""
     found = [CHECKS[name] for name in dict.fromkeys((*SOUND, *CHECKS))]
     return sorted(found, key=lambda this: this.slow)
 
 
-def run_checks(
-    contract: Contract,
-    names: Iterable[str] | None = None,
-    *,
-    slow: bool = False,
-) -> list[Finding]:
+def run_checks(contract: Contract, *, slow: bool = False) -> list[Finding]:
     """Find every breach of a module; opt-outs count as they do under pytest.
 
     Args:
         contract: What is stated about the module.
-        names: The checks to run; they wait for one another alone. All by default.
-        slow: Whether all checks are all of them, or those that take milliseconds.
+        slow: Whether the checks that take seconds run too.
     """
-    case = Case(contract, names)
+    case = Case(contract)
     found = wrong_opt_outs(contract.opt_out)
     for this in in_order():
-        left_out = this.name not in case.names or (this.slow and not slow and names is None)
-        if left_out or this.name in contract.opt_out:
+        if this.name not in case.names or this.name in contract.opt_out or (this.slow and not slow):
             continue
         outcome = outcome_of(case, this.name)
         if isinstance(outcome, ContractViolation):
             found.extend(outcome.findings)
         elif isinstance(outcome, NotImplementedError) and not is_echo(this, outcome):
-            open_forward = finding("forward", f"is not written yet: {outcome}")
-            found.append(replace(open_forward, check=this.name))
+            unwritten = finding("forward", f"is not written yet: {outcome}")
+            found.append(replace(unwritten, check=this.name))
     return found
 
 
@@ -349,7 +344,7 @@ def located(case: Case, found: list[Finding]) -> list[Finding]:
         return found
     lines = (line_of(module, one.attribute, in_forward=one.check in _OF_FORWARD) for one in found)
     return [
-        one if one.place else replace(one, place=str(line or ""))
+        replace(one, place=one.place or str(line or ""))
         for one, line in zip(found, lines, strict=True)
     ]
 

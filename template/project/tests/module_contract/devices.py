@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .construction import all_unregistered
-from .core import BUILT, RUNS, SOUND, Case, Findings, check, is_lazy, unexpected
+from .core import BUILT, RUNS, SOUND, Case, Findings, check, in_each_mode, is_lazy, unexpected
 from .findings import Finding, NotApplicable, finding
 from .isolation import uninitialised_memory_marked
 from .training import make_double
-from .tree import arguments, convert, difference, state_of, submodules, tensors
+from .tree import arguments, convert, disagreement, state_of, submodules, tensors
 from .watches import DeviceWatch
 
 # What torch says of an operation that it lacks in that precision on the CPU.
@@ -48,16 +48,15 @@ def meta_initialisation(case: Case) -> Findings:
         module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
+        regular = ordinary.get(name, tensor)
         # A mask may be all True by right: what an ordinary build shows too is no sign.
-        if unwritten(tensor) and not unwritten(ordinary.get(name, tensor)):
+        if unwritten(tensor) and not unwritten(regular):
             owner = name.rpartition(".")[0]
             missing = "has no reset_parameters()" if owner in without else "does not fill it"
             kind = type(module.get_submodule(owner)).__name__
             yield finding(name, f"stays unwritten after `to_empty()`: {kind} {missing}", "NN108")
-        elif tensor.is_floating_point() and not tensor.isnan().any():
-            regular = ordinary.get(name, tensor)
-            if not tensor.isfinite().all() and regular.isfinite().all():
-                yield finding(name, "is not finite after `reset_parameters()`", "NN108")
+        elif tensor.is_floating_point() and tensor.isinf().any() and regular.isfinite().all():
+            yield finding(name, "is not finite after `reset_parameters()`", "NN108")
 
 
 def unwritten(tensor: Tensor) -> bool:
@@ -72,39 +71,26 @@ def unwritten(tensor: Tensor) -> bool:
 
 
 @check(after=RUNS)
-def host_fetches(case: Case) -> Findings:
+@in_each_mode
+def host_fetches(case: Case, training: bool) -> Findings:
     """`forward` fetches no value to the host, which a GPU would have to wait for."""
-    found: dict[str, Finding] = {}
-    for training in case.modes:
-        for one in watched_forward(case, training).host_fetches():
-            found.setdefault(one.place, one)
-    yield from found.values()
+    yield from watched_forward(case, training).host_fetches()
 
 
 @check(after=(*RUNS, "host_fetches"))
-def devices(case: Case) -> Findings:
+@in_each_mode
+def devices(case: Case, training: bool) -> Findings:
     """`forward` computes on its inputs' device and names no other."""
-    found: dict[str, Finding] = {}
-    undecided = ""
-    for training in case.modes:
-        for one in watched_forward(case, training).literals():
-            found.setdefault(one.place, one)
-        try:
-            for one in misplaced(case, case.build(training=training)):
-                found.setdefault(one.place or one.attribute, one)
-        except NotApplicable as reason:
-            undecided = str(reason)
-    if undecided and not found:
-        raise NotApplicable(undecided)
-    yield from found.values()
+    yield from watched_forward(case, training).literals()
+    yield from misplaced(case, case.build(training=training))
 
 
 def watched_forward(case: Case, training: bool) -> DeviceWatch:
     """What an ordinary forward names and fetches, line by line."""
     if ("watch", training) not in case.kept:
         module, inputs = case.build(training=training), case.inputs()
-        with DeviceWatch() as watch, torch.no_grad():
-            case.call(module, inputs)
+        with DeviceWatch() as watch:
+            case.evaluate(module, inputs)
         case.kept["watch", training] = watch
     return case.kept["watch", training]
 
@@ -235,8 +221,8 @@ def runs(
 ) -> Findings:
     """Why forward fails in that precision; an operation that torch lacks is no fault."""
     try:
-        with torch.no_grad(), context:
-            case.call(module, case.inputs(dtype=dtype))
+        with context:
+            case.evaluate(module, case.inputs(dtype=dtype))
     except (RuntimeError, ValueError, TypeError) as error:
         if any(text in str(error) for text in _LACKING):
             raise NotApplicable(f"torch lacks an operation on the CPU: {error}") from None
@@ -248,10 +234,8 @@ def runs(
 
 def meets_complex(case: Case) -> bool:
     """Whether the state, an input or the output is complex."""
-    module = case.build(training=False)
-    inputs = case.inputs()
-    with torch.no_grad():
-        met = (dict(state_of(module)), inputs, case.call(module, inputs))
+    module, inputs = case.build(training=False), case.inputs()
+    met = (dict(state_of(module)), inputs, case.evaluate(module, inputs))
     return any(tensor.is_complex() for _, tensor in tensors(met))
 
 
@@ -261,19 +245,17 @@ def cuda(case: Case) -> Findings:
     if not torch.cuda.is_available():
         raise NotApplicable("no CUDA device")
     module = case.build(training=False)
+    expected = case.evaluate(module)
+    module.to("cuda")
+    inputs = convert(case.inputs(), lambda tensor: tensor.to("cuda"))
     # TensorFloat-32 would differ from the CPU by design.
-    with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        expected = case.call(module, case.inputs())
-        module.to("cuda")
-        inputs = convert(case.inputs(), lambda tensor: tensor.to("cuda"))
-        output = case.call(module, inputs)
-        for path, tensor in tensors(output, "output"):
-            if tensor.device.type != "cuda":
-                yield finding(path, "is left on the CPU", "NN302")
-        actual = convert(output, lambda tensor: tensor.cpu())
-        if text := difference(actual, expected, 1e-3):
-            yield finding("forward", f"CPU and CUDA disagree: {text}")
-        module.to("cpu")
-        back = case.call(module, case.inputs())
-    if text := difference(back, expected):
-        yield finding("forward", f"another output after the return to the CPU: {text}")
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        output = case.evaluate(module, inputs)
+    for path, tensor in tensors(output, "output"):
+        if tensor.device.type != "cuda":
+            yield finding(path, "is left on the CPU", "NN302")
+    actual = convert(output, lambda tensor: tensor.cpu())
+    yield from disagreement("forward", "CPU and CUDA disagree", actual, expected, 1e-3)
+    module.to("cpu")
+    problem = "another output after the return to the CPU"
+    yield from disagreement("forward", problem, case.evaluate(module), expected)

@@ -4,7 +4,7 @@ import contextlib
 import importlib.util
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
 from .devices import watched_forward
 from .findings import Finding, NotApplicable, Place, finding
 from .isolation import isolated
-from .tree import apply, arguments, convert, difference, tensors
+from .tree import apply, arguments, convert, disagreement, tensors
 from .watches import lines_that_change, place_in, place_of
 
 # What writes ONNX, what torch writes it with, and what runs it.
@@ -42,17 +42,15 @@ def compilation(case: Case) -> Findings:
     module = case.build(training=False)
     torch.compiler.reset()
     compiled: Any = torch.compile(module, fullgraph=True, backend="eager")
+    expected = case.evaluate(module)
     try:
-        with torch.no_grad():
-            expected = case.call(module, case.inputs())
-            actual = case.call(compiled, case.inputs())
+        actual = case.evaluate(compiled)
     except Exception as error:
         yield not_compiled(error)
         return
     finally:
         torch.compiler.reset()
-    if text := difference(actual, expected, 1e-4):
-        yield finding("forward", f"another output when compiled: {text}")
+    yield from disagreement("forward", "another output when compiled", actual, expected, 1e-4)
 
 
 def not_compiled(error: Exception) -> Finding:
@@ -78,11 +76,8 @@ def torchscript(case: Case) -> Findings:
     except Exception as error:
         yield unexpected(error, "cannot be scripted: ")
         return
-    with torch.no_grad():
-        expected = case.call(module, case.inputs())
-        actual = case.call(scripted, case.inputs())
-    if text := difference(actual, expected, 1e-4):
-        yield finding("forward", f"another output when scripted: {text}")
+    expected, actual = case.evaluate(module), case.evaluate(scripted)
+    yield from disagreement("forward", "another output when scripted", actual, expected, 1e-4)
 
 
 @check(after=SOUND, slow=True)
@@ -105,20 +100,24 @@ def export(case: Case) -> Findings:
 @check(after=(*SOUND, "export"), slow=True)
 def onnx(case: Case) -> Findings:
     """The ONNX file of the module, with a dynamic batch, gives the same output in onnxruntime."""
-    require_onnx()
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        command = f"pip install {' '.join(ONNX_PACKAGES)}"
+        extra = "the extra `onnx`, where the project has it"
+        raise NotApplicable(f"{missing[0]} is not installed: run {command} ({extra})")
     case.require_batch(of_output=False)
     if "export" in case.contract.opt_out:
         raise NotApplicable("ONNX is made of what torch.export writes, which is left out here")
     module = case.build(training=False)
-    with torch.no_grad():
-        output = case.call(module, case.inputs())
+    output = case.evaluate(module)
     if any(tensor.is_complex() for _, tensor in tensors((case.inputs(), output))):
         raise NotApplicable("onnxruntime takes no complex numbers")
     fix = "Say it in operators that ONNX has, or opt out: `torch.export` can serve it."
     try:
-        file = onnx_file(case, module)
+        program: Any = torch.onnx.export(case.kept["program"], dynamo=True, verbose=False)
+        file = program.model_proto.SerializeToString()
     except Exception as error:
-        first = next(causes(error))
+        first = causes(error)[0]
         problem = f"cannot be exported to ONNX: {type(first).__name__}: {in_a_line(first)}"
         yield finding(translated_line(error) or "forward", problem, fix=fix)
         return
@@ -145,41 +144,19 @@ def program_of(case: Case, module: nn.Module) -> Any:
     return torch.export.export(module, *arguments(inputs), dynamic_shapes=dynamic_shapes)
 
 
-def other_outputs(
-    case: Case,
-    module: nn.Module,
-    run: Callable[..., Any],
-) -> Findings:
+def other_outputs(case: Case, module: nn.Module, run: Callable[..., Any]) -> Findings:
     """Where what was exported gives another output than the module that it was made of."""
     # An exporter takes the batch for two or more, so one is what it may have got wrong.
     alone = (1,) if outcome_of(case, "single_sample") is None else ()
     for batch in (*alone, 2, 5):
-        with torch.no_grad():
-            expected = case.call(module, case.inputs(batch))
-            try:
-                actual = apply(run, case.inputs(batch))
-            except Exception as error:
-                yield finding("forward", f"does not run for a batch of {batch}: {in_a_line(error)}")
-                continue
-        if text := difference(actual, expected, 1e-4):
-            yield finding("forward", f"another output for a batch of {batch}: {text}")
-
-
-def require_onnx() -> None:
-    """Leave the check where a package that it needs is not installed."""
-    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        command = f"pip install {' '.join(ONNX_PACKAGES)}"
-        extra = "the extra `onnx`, where the project has it"
-        raise NotApplicable(f"{missing[0]} is not installed: run {command} ({extra})")
-
-
-def onnx_file(case: Case, module: nn.Module) -> bytes:
-    """Export a module to ONNX: its graph and its weights."""
-    exported = case.kept.get("program") or program_of(case, module)
-    program = torch.onnx.export(exported, dynamo=True, verbose=False)
-    assert program is not None  # only an export to a path returns none
-    return program.model_proto.SerializeToString()
+        expected = case.evaluate(module, case.inputs(batch))
+        try:
+            actual = case.evaluate(run, case.inputs(batch))
+        except Exception as error:
+            yield finding("forward", f"does not run for a batch of {batch}: {in_a_line(error)}")
+        else:
+            problem = f"another output for a batch of {batch}"
+            yield from disagreement("forward", problem, actual, expected, 1e-4)
 
 
 def runtime(file: bytes, output: Any) -> Callable[..., Any]:
@@ -201,10 +178,10 @@ def runtime(file: bytes, output: Any) -> Callable[..., Any]:
 
 def reasons(error: Exception, case: Case | None, callers: str = "") -> Findings:
     """Why an exporter gave up on a module, in terms of `forward`; its own text has no fix."""
-    text = "\n".join(f"{type(cause).__name__}: {cause}" for cause in causes(error))
-    first = next(causes(error))
-    said = f"cannot be exported: {type(first).__name__}: {in_a_line(first)}"
-    lines = (place_of(cause, callers) for cause in causes(error))
+    chain = causes(error)
+    text = "\n".join(f"{type(cause).__name__}: {cause}" for cause in chain)
+    said = f"cannot be exported: {type(chain[0]).__name__}: {in_a_line(chain[0])}"
+    lines = (place_of(cause, callers) for cause in chain)
     where = translated_line(error) or next(filter(None, lines), None) or "forward"
     if any(sign in text for sign in _BY_VALUE):
         yield finding(where, BY_VALUE, "NN404", BY_SHAPE)
@@ -218,11 +195,7 @@ def reasons(error: Exception, case: Case | None, callers: str = "") -> Findings:
         yield finding(where, said)
 
 
-def explain_error(
-    error: Exception,
-    contract: Contract | None = None,
-    callers: str = "",
-) -> list[Finding]:
+def explain_error(error: Exception, contract: Contract | None, callers: str) -> list[Finding]:
     """What stands behind an error of an exporter.
 
     Args:
@@ -272,12 +245,13 @@ def conditions_on_batch(case: Case) -> dict[Place, str]:
         return traced
 
     inputs = convert(case.inputs(), free)
-    with contextlib.ExitStack() as stack:
-        # How far it gets is all that matters.
-        for mode in (contextlib.suppress(Exception), torch.no_grad(), fake):
-            stack.enter_context(mode)
-        stack.enter_context(convolutions_free(environment))
-        lines = stack.enter_context(lines_that_change(lambda: len(environment.guards)))
+    with (
+        torch.no_grad(),
+        fake,
+        convolutions_free(environment),
+        lines_that_change(lambda: len(environment.guards)) as lines,
+        contextlib.suppress(Exception),  # how far it gets is all that matters
+    ):
         apply(module, inputs)
     found: dict[Place, str] = {}
     done = 0
@@ -296,30 +270,23 @@ def convolutions_free(environment: Any) -> contextlib.AbstractContextManager[obj
 
     class ConvolutionsFree(TorchDispatchMode):
         def __torch_dispatch__(
-            self,
-            func: Any,
-            types: Any,
-            args: tuple[Any, ...] = (),
-            kwargs: dict[str, Any] | None = None,
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             convolves = func is torch.ops.aten.convolution.default
             with environment.suppress_guards() if convolves else contextlib.nullcontext():
                 return func(*args, **(kwargs or {}))
 
-    # Torch gives its constructor no types.
-    kind: Any = ConvolutionsFree
-    mode: contextlib.AbstractContextManager[object] = kind()
-    return mode
+    return ConvolutionsFree()  # type: ignore[no-untyped-call]
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> list[BaseException]:
     """An error and what it was raised from, the first cause first."""
     chain: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in chain:
-        chain.append(found)
+        chain.insert(0, found)
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
-    yield from reversed(chain)
+    return chain
 
 
 def in_a_line(error: BaseException) -> str:
@@ -331,7 +298,7 @@ def in_a_line(error: BaseException) -> str:
 
 def translated_line(error: BaseException) -> Place | None:
     """The author's line whose operator was being translated when an exporter to ONNX gave up."""
-    for cause in reversed([*causes(error)]):
+    for cause in reversed(causes(error)):
         for frame, _ in traceback.walk_tb(cause.__traceback__):
             # No error names it: it is what the exporter's own function was at work on.
             for value in frame.f_locals.values():

@@ -9,24 +9,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.func import vmap as vectorised
 
-from .core import BUILT, RUNS, SOUND, Case, Findings, check, unexpected
+from .core import BATCH, BUILT, RUNS, SOUND, Case, Findings, check, unexpected
 from .findings import NotApplicable, finding
-from .isolation import seed_everything
-from .tree import (
-    apply,
-    arguments,
-    convert,
-    difference,
-    is_shape,
-    narrowed,
-    shapes,
-    submodules,
-    tensors,
-)
+from .tree import apply, convert, difference, disagreement, is_shape, narrowed, shapes, tensors
 from .watches import DeviceWatch, lines_that_change, random_states
 
 _NO_BATCHING_RULE = ("Batching rule not implemented", "do not yet support")
 _CLEAR = (ValueError, RuntimeError, TypeError, IndexError, AssertionError)
+_ANY_SIZE = "Keep the batch dimension whatever its size."
 
 
 @check(after=BUILT)
@@ -45,19 +35,20 @@ def forward(case: Case) -> Findings:
                 yield from literals or [unexpected(error, f"in {mode} mode raises ")]
                 return
         actual, expected = shapes(output), case.output_shape()
-        # Training may return more than is stated, such as the outputs of auxiliary heads.
-        if training and not (is_shape(actual) and is_shape(expected)):
-            return
-        if actual != expected:
+        if actual != expected and not has_extras(actual, expected, training):
             yield finding("output_shape", f"returns shape {actual}, stated is {expected}")
             return
+
+
+def has_extras(actual: object, expected: object, training: bool) -> bool:
+    """Whether training may return more than is stated, such as outputs of auxiliary heads."""
+    return training and not (is_shape(actual) and is_shape(expected))
 
 
 @check(after=RUNS)
 def output_dtype(case: Case) -> Findings:
     """Floating-point outputs have the precision of parameters and inputs."""
-    with torch.no_grad():
-        output = case.call(case.build(training=False), case.inputs())
+    output = case.evaluate(case.build(training=False))
     expected = torch.get_default_dtype()
     for path, tensor in tensors(output, "output"):
         if tensor.is_floating_point() and tensor.dtype is not expected:
@@ -68,9 +59,7 @@ def output_dtype(case: Case) -> Findings:
 @check(after=RUNS)
 def finite_output(case: Case) -> Findings:
     """Ordinary inputs give finite outputs."""
-    with torch.no_grad():
-        output = case.call(case.build(training=False), case.inputs())
-    found = list(tensors(output, "output"))
+    found = list(tensors(case.evaluate(case.build(training=False)), "output"))
     if not found:
         raise NotApplicable("forward returns no tensor")
     for path, tensor in found:
@@ -82,15 +71,12 @@ def finite_output(case: Case) -> Findings:
 def eval_determinism(case: Case) -> Findings:
     """In eval mode the same input gives the same output, whatever the random state."""
     # Two modules, so that one which keeps state between calls is not taken for a random one.
-    modules = case.build(training=False), case.build(training=False)
-    inputs = case.inputs(), case.inputs()
-    with torch.no_grad():
-        first = case.call(modules[0], inputs[0], seed=0)
-        second = case.call(modules[1], inputs[1], seed=1)
-    if not difference(second, first):
+    module, other = case.build(training=False), case.build(training=False)
+    if not difference(case.evaluate(other, seed=1), case.evaluate(module)):
         return
-    with torch.no_grad(), lines_that_change(random_states) as lines:
-        case.call(modules[0], case.inputs())
+    inputs = case.inputs()
+    with lines_that_change(random_states) as lines:
+        case.evaluate(module, inputs)
     for line in dict.fromkeys(line for line, _ in lines):
         yield finding(line, "is random in eval mode too", "NN402")
     if not lines:
@@ -105,64 +91,54 @@ def mode_switch(case: Case) -> Findings:
     """`train()` and `eval()` reach every child."""
     module = case.build()
     for training in (False, True):
-        name = "train()" if training else "eval()"
         module.train() if training else module.eval()
-        for path, part in submodules(module):
+        problem = f"`{'train' if training else 'eval'}()` does not reach it"
+        for path, part in module.named_modules():
             if part.training is not training:
                 fix = "Call `super().train(mode)` in an override of `train`."
-                yield finding(path or type(part).__name__, f"`{name}` does not reach it", fix=fix)
+                yield finding(path or type(part).__name__, problem, fix=fix)
 
 
 @check(after=(*SOUND, "mode_switch"))
 def mode_difference(case: Case) -> Findings:
     """The modes differ by what reads `self.training`, not by what `train()` does besides."""
-    switched = case.build(training=False)
+    switched, flagged = case.build(training=False), case.build(training=False)
     switched.train()
-    flagged = case.build(training=False)
-    for _, part in submodules(flagged):
+    for part in flagged.modules():
         part.training = True
-    with torch.no_grad():
-        text = difference(
-            case.call(switched, case.inputs()),
-            case.call(flagged, case.inputs()),
-        )
-    if text:
-        fix = "Decide by `self.training` in `forward`."
-        yield finding("train()", f"does more than set `training`: {text}", fix=fix)
+    actual, expected = case.evaluate(switched), case.evaluate(flagged)
+    problem, fix = "does more than set `training`", "Decide by `self.training` in `forward`."
+    yield from disagreement("train()", problem, actual, expected, fix=fix)
 
 
 @check(after=SOUND)
 def single_sample(case: Case) -> Findings:
     """A batch of one keeps its batch dimension."""
-    yield from one_sample(case, training=False)
+    yield from of_size(case, 1, _ANY_SIZE)
 
 
 @check(after=(*SOUND, "single_sample"))
 def single_sample_training(case: Case) -> Findings:
     """A batch of one works in training mode too."""
-    yield from one_sample(case, training=True)
+    yield from of_size(case, 1, _ANY_SIZE, training=True)
 
 
-def one_sample(case: Case, *, training: bool) -> Findings:
-    """What is wrong with the output for a single sample."""
-    module = case.build(training=training)
-    expected = case.output_shape(1)
-    fix = "Keep the batch dimension whatever its size."
-    with DeviceWatch() as watch, torch.no_grad():
+def of_size(case: Case, batch: int, fix: str, *, training: bool = False) -> Findings:
+    """What is wrong with the output for a batch of that size."""
+    module, expected = case.build(training=training), case.output_shape(batch)
+    with DeviceWatch() as watch:
         try:
-            actual = shapes(case.call(module, case.inputs(1)))
+            actual = shapes(case.evaluate(module, case.inputs(batch)))
         except Exception as error:
             if "Expected more than 1 value per channel" in str(error):
                 raise NotApplicable("batch statistics need more than one value") from None
-            found = unexpected(error, "for a batch of 1 raises ", fix)
+            found = unexpected(error, f"for a batch of {batch} raises ", fix)
         else:
-            if actual == expected:
+            if actual == expected or has_extras(actual, expected, training):
                 return
-            if training and not (is_shape(actual) and is_shape(expected)):
-                return
-            problem = f"returns shape {actual} for a batch of 1, not {expected}"
+            problem = f"returns shape {actual} for a batch of {batch}, not {expected}"
             found = finding("forward", problem, fix=fix)
-    culprits = [line for line, shape in watch.squeezed.items() if 1 in shape]
+    culprits = [line for line, shape in watch.squeezed.items() if batch == 1 and 1 in shape]
     for line in culprits:
         yield finding(line, f"`squeeze()` names no dimension: {found.problem}", "NN405")
     if not culprits:
@@ -173,17 +149,8 @@ def one_sample(case: Case, *, training: bool) -> Findings:
 def empty_batch(case: Case) -> Findings:
     """A batch of none gives an output with none."""
     case.require_batch()
-    module = case.build(training=False)
-    try:
-        with torch.no_grad():
-            output = case.call(module, case.inputs(0))
-    except Exception as error:
-        fix = "Return an empty result for an empty batch, or opt out with the reason."
-        yield unexpected(error, "for a batch of 0 raises ", fix)
-        return
-    actual, expected = shapes(output), case.output_shape(0)
-    if actual != expected:
-        yield finding("forward", f"returns shape {actual} for a batch of 0, not {expected}")
+    fix = "Return an empty result for an empty batch, or opt out with the reason."
+    yield from of_size(case, 0, fix)
 
 
 @check(after=(*SOUND, "single_sample"))
@@ -191,22 +158,21 @@ def batch_invariance(case: Case) -> Findings:
     """In eval mode a sample's output does not depend on its neighbours in the batch."""
     case.require_batch()
     axes, output_axes = case.input_axes(), case.output_axes()
-    batched = [index for index, axis in enumerate(output_axes) if axis is not None]
-    module = case.build(training=False)
-    inputs = case.inputs()
-    with torch.no_grad():
-        together = case.call(module, inputs)
-        for index in range(3):
-            trees = (
-                case.call(module, narrowed(inputs, axes, index)),
-                narrowed(together, output_axes, index),
-            )
-            # What has no batch dimension, such as a mean loss, is of the whole batch by nature.
-            apart, expected = ([[*tensors(tree)][at][1] for at in batched] for tree in trees)
-            if text := difference(apart, expected, 1e-4):
-                fix = "Do not mix samples in eval mode."
-                yield finding("forward", f"sample {index} computed alone: {text}", fix=fix)
-                return
+    module, inputs = case.build(training=False), case.inputs()
+    together = case.evaluate(module, inputs)
+
+    def batched(output: Any) -> list[Tensor]:
+        # What has no batch dimension, such as a mean loss, is of the whole batch by nature.
+        found = zip(tensors(output), output_axes, strict=False)
+        return [tensor for (_, tensor), axis in found if axis is not None]
+
+    for index in range(BATCH):
+        alone = batched(case.evaluate(module, narrowed(inputs, axes, index)))
+        expected = batched(narrowed(together, output_axes, index))
+        if text := difference(alone, expected, 1e-4):
+            fix = "Do not mix samples in eval mode."
+            yield finding("forward", f"sample {index} computed alone: {text}", fix=fix)
+            return
 
 
 @check(after=SOUND)
@@ -217,14 +183,13 @@ def strided_inputs(case: Case) -> Findings:
     if not any(tensor.dim() for _, tensor in tensors(inputs)):
         raise NotApplicable("no input has a dimension")
     try:
-        with torch.no_grad():
-            expected = case.call(module, inputs)
-            actual = case.call(module, convert(inputs, strided))
+        expected = case.evaluate(module, inputs)
+        actual = case.evaluate(module, convert(inputs, strided))
     except RuntimeError as error:
         yield unexpected(error, fix="Use `.reshape()` where `.view()` needs contiguous memory.")
         return
-    if text := difference(actual, expected, 1e-5):
-        yield finding("forward", f"another output for strided inputs: {text}")
+    problem = "another output for strided inputs"
+    yield from disagreement("forward", problem, actual, expected, 1e-5)
 
 
 def strided(tensor: Tensor) -> Tensor:
@@ -275,14 +240,12 @@ def functional(case: Case) -> Findings:
         for value in changed.parameters():
             if value.is_floating_point():
                 value.mul_(0.5)
-        expected = case.call(changed, case.inputs())
-        inputs = case.inputs()
-        seed_everything(0)
-        actual = functional_call(module, dict(changed.named_parameters()), *arguments(inputs))
-    if text := difference(actual, expected):
-        problem = f"does not follow the weights that it is given: {text}"
-        fix = "Read the parameters in `forward`; keep nothing that is computed from them."
-        yield finding("functional_call", problem, fix=fix)
+    weights: dict[str, Tensor] = dict(changed.named_parameters())
+    expected = case.evaluate(changed)
+    actual = case.evaluate(lambda *args, **named: functional_call(module, weights, args, named))
+    problem = "does not follow the weights that it is given"
+    fix = "Read the parameters in `forward`; keep nothing that is computed from them."
+    yield from disagreement("functional_call", problem, actual, expected, fix=fix)
 
 
 @check(after=SOUND)
@@ -298,17 +261,16 @@ def vmap(case: Case) -> Findings:
         remaining = iter(values)
         return apply(module, convert(batches[0], lambda _: next(remaining)))
 
-    with torch.no_grad():
-        expected = [case.call(module, batch) for batch in batches]
-        stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
-        try:
-            stacked_output = vectorised(call, randomness="different")(*stacked)
-        except RuntimeError as error:
-            if any(text in str(error) for text in _NO_BATCHING_RULE):
-                raise NotApplicable(f"torch has no batching rule: {error}") from None
-            raise
+    expected = [case.evaluate(module, batch) for batch in batches]
+    stacked = [torch.stack(pair) for pair in zip(*given, strict=True)]
+    try:
+        with torch.no_grad():
+            output = vectorised(call, randomness="different")(*stacked)
+    except RuntimeError as error:
+        if any(text in str(error) for text in _NO_BATCHING_RULE):
+            raise NotApplicable(f"torch has no batching rule: {error}") from None
+        raise
     for index, one in enumerate(expected):
-        apart = convert(stacked_output, itemgetter(index))
-        if text := difference(apart, one, 1e-4):
+        if text := difference(convert(output, itemgetter(index)), one, 1e-4):
             yield finding("forward", f"differs under vmap: {text}")
             return

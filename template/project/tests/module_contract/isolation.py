@@ -8,14 +8,12 @@ import multiprocessing
 import random
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,9 +22,8 @@ from torch import distributed
 from .findings import NotApplicable
 
 # Parts of torch that it leaves without types.
-_CUDA: Any = torch.cuda
 _DETERMINISTIC: Any = torch.utils.deterministic
-
+_DISTRIBUTED: Any = distributed
 # How long a process waits for another one that takes no part.
 PATIENCE = datetime.timedelta(seconds=15)
 WORKERS = 2
@@ -39,55 +36,38 @@ ENDED = (EOFError, ConnectionError)
 @contextmanager
 def isolated() -> Iterator[None]:
     """Run a check with fixed seeds and put every global setting of torch back afterwards."""
-    python_state = random.getstate()
-    numpy = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy else None
-    dtype = torch.get_default_dtype()
-    gradients = torch.is_grad_enabled()
     # Asking an idle CUDA for its random state would start it, on every device.
-    busy = _CUDA.is_initialized()
-    devices = range(torch.cuda.device_count()) if busy else ()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    # Torch writes its trace whatever level is set: only its logger as a whole can be turned off.
+    trace = logging.getLogger("torch.__trace")
     with (
+        ExitStack() as stack,
         torch.random.fork_rng(devices=devices),
         deterministic_mode_restored(),
-        logs_silenced(),
         warnings.catch_warnings(),
     ):
-        # Torch warns about its own experimental parts; under `-W error` that would fail a check.
-        warnings.simplefilter("ignore")
+        stack.callback(random.setstate, random.getstate())
+        if numpy := sys.modules.get("numpy"):
+            stack.callback(numpy.random.set_state, numpy.random.get_state())
+        stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+        stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
+        stack.callback(logging.disable, logging.root.manager.disable)
+        stack.callback(setattr, trace, "disabled", trace.disabled)
         seed_everything(0)
         torch.set_grad_enabled(True)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(gradients)
-            random.setstate(python_state)
-            if numpy:
-                numpy.random.set_state(numpy_state)
+        # What torch's compilers and exporters log of their own work is not for a test's report.
+        logging.disable(logging.WARNING)
+        trace.disabled = True
+        # Torch warns about its own experimental parts; under `-W error` that would fail a check.
+        warnings.simplefilter("ignore")
+        yield
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, numpy's (where it is in use) and torch's generators."""
     random.seed(seed)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(seed)
     torch.manual_seed(seed)
-
-
-@contextmanager
-def logs_silenced() -> Iterator[None]:
-    """Keep out of a test's report what torch's compilers and exporters log of their own work."""
-    # Torch writes its trace whatever level is set: only its logger as a whole can be turned off.
-    trace = logging.getLogger("torch.__trace")
-    before = logging.root.manager.disable, trace.disabled
-    logging.disable(logging.WARNING)
-    trace.disabled = True
-    try:
-        yield
-    finally:
-        logging.disable(before[0])
-        trace.disabled = before[1]
 
 
 @contextmanager
@@ -118,20 +98,15 @@ def require_gloo() -> None:
 
 
 @contextmanager
-def meeting_place() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder, "store").as_uri()
-
-
-@contextmanager
-def process_group(address: str, *, rank: int = 0, size: int = 1) -> Iterator[None]:
-    """Be a process of the group that meets at this address; the block must leave no DDP wrapper."""
+def process_group(address: str = "", *, rank: int = 0, size: int = 1) -> Iterator[None]:
+    """Be in the group that meets at an address, or in one alone; leave no DDP wrapper behind."""
+    require_gloo()
     if distributed.is_initialized():
         raise NotApplicable("a process group exists already")
+    store = None if address else _DISTRIBUTED.HashStore()
+    options: Any = {"rank": rank, "world_size": size, "timeout": PATIENCE}
     try:
-        distributed.init_process_group(
-            "gloo", address, rank=rank, world_size=size, timeout=PATIENCE
-        )
+        distributed.init_process_group("gloo", address or None, store=store, **options)
     except RuntimeError as error:
         raise NotApplicable(f"gloo does not start here: {error}") from None
     try:
@@ -186,17 +161,16 @@ class Workers:
         until = time.monotonic() + seconds
         results = []
         for rank, pipe in enumerate(self.pipes):
+            failure = "does not answer"
             try:
-                if not pipe.poll(max(0.0, until - time.monotonic())):
-                    raise WorkerLost(f"process {rank} of {WORKERS} does not answer")
-                results.append(pipe.recv())
+                if pipe.poll(max(0.0, until - time.monotonic())):
+                    results.append(pipe.recv())
+                    continue
+                self.stop()
             except ENDED:
                 self.stop()
-                code = self.processes[rank].exitcode
-                raise WorkerLost(f"process {rank} of {WORKERS} ends with code {code}") from None
-            except WorkerLost:
-                self.stop()
-                raise
+                failure = f"ends with code {self.processes[rank].exitcode}"
+            raise WorkerLost(f"process {rank} of {WORKERS} {failure}")
         return results
 
     def stop(self) -> None:

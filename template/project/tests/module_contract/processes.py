@@ -1,8 +1,10 @@
 """A slow check on two processes, which share a batch as in distributed training."""
 
 import pickle
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, distributed, nn
@@ -14,19 +16,26 @@ from .isolation import (
     WORKERS,
     WorkerLost,
     isolated,
-    meeting_place,
     process_group,
     require_gloo,
     started,
 )
 from .training import backpropagate, learns, objective
-from .tree import difference, join, narrowed, submodules, tensors
+from .tree import difference, disagreement, join, narrowed, submodules, tensors
 
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)
 EMPTY_SHARD = (5, 0)
 # What gloo says in a process that waits for another one in vain.
 _DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
+_TAKE_PART = (
+    "Let all processes exchange equally often: with an empty shard of the batch too, and whatever "
+    "is in it."
+)
+_REDUCE = (
+    "Reduce in training what changes it (`torch.distributed.all_reduce`), or opt out and say in "
+    "the docstring that it is of one process alone."
+)
 
 Tensors = dict[str, Tensor]
 Part = Callable[[Case, int, str], Findings]
@@ -53,16 +62,23 @@ def two_processes(case: Case) -> Findings:
 def together(part: Part, contract: bytes) -> Findings:
     """Let the processes do this; what they find."""
     pair = started()
-    with meeting_place() as address:
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            results = pair.run(take_part, part, contract, address)
+            results = pair.run(take_part, part, contract, Path(folder, "store").as_uri())
         except WorkerLost as error:
             yield finding("forward", f"{error} when the module is trained on {WORKERS} processes")
             return
     if any(result != Result() for result in results):
         # One may have come further than the other, and would wait for it in the next check.
         pair.stop()
-    yield from nearest(results)
+    failures = [result for result in results if result.found]
+    left_out = [result.left_out for result in results if result.left_out]
+    if left_out and not failures:
+        raise NotApplicable(left_out[0])
+    nearest = min((result.distance for result in failures), default=0)
+    for result in failures:
+        if result.distance == nearest:
+            yield from result.found
 
 
 @dataclass(frozen=True)
@@ -73,18 +89,6 @@ class Result:
     left_out: str = ""
     # How near to the cause: an error, then the other process deserted by it, then wrong values.
     distance: int = 2
-
-
-def nearest(results: list[Result]) -> Findings:
-    """The findings that are nearest to the cause."""
-    failures = [result for result in results if result.found]
-    for result in results:
-        if result.left_out and not failures:
-            raise NotApplicable(result.left_out)
-    distance = min((result.distance for result in failures), default=0)
-    for result in failures:
-        if result.distance == distance:
-            yield from result.found
 
 
 def take_part(rank: int, part: Part, contract: bytes, address: str) -> Result:
@@ -103,21 +107,15 @@ def take_part(rank: int, part: Part, contract: bytes, address: str) -> Result:
 
 
 def failure(error: Exception) -> Result:
-    """An result about what a module raised in one of two processes."""
+    """What a module raised in one of two processes."""
     text = str(error).lower()
     if "finished reduction" in text:
         problem = "a parameter gets no gradient in one of two processes, and DDP waits for it"
         return Result((finding("forward", problem, "NN112"),), distance=0)
     if any(sign in text for sign in _DESERTED):
         problem = "a process waits for the other one, which does not take part"
-        fix = (
-            "Let all processes exchange equally often: with an empty shard of the batch too, and "
-            "whatever is in it."
-        )
-        one = replace(unexpected(error), problem=problem, fix=fix)
-        return Result((one,), distance=1)
-    one = unexpected(error, f"on {len(SHARDS)} processes raises ")
-    return Result((one,), distance=0)
+        return Result((replace(unexpected(error, fix=_TAKE_PART), problem=problem),), distance=1)
+    return Result((unexpected(error, f"on {len(SHARDS)} processes raises "),), distance=0)
 
 
 def train(case: Case, rank: int, address: str) -> Findings:
@@ -147,11 +145,7 @@ def train(case: Case, rank: int, address: str) -> Findings:
     one, other = everywhere
     apart = [name for name in buffers if difference([one[name]], [other[name]])]
     for name in apart:
-        fix = (
-            "Reduce in training what changes it (`torch.distributed.all_reduce`), or opt out and "
-            "say in the docstring that it is of one process alone."
-        )
-        yield finding(name, "differs between the processes", fix=fix)
+        yield finding(name, "differs between the processes", fix=_REDUCE)
     if not apart:
         yield from other_buffers(buffers, expected)
 
@@ -167,19 +161,18 @@ def call_with_an_empty_shard(case: Case, rank: int, address: str) -> Findings:
     """Call the module where one process has the whole batch and the other one nothing."""
     alone = Alone(case)
     expected = alone.buffers()
-    with process_group(address, rank=rank, size=len(SHARDS)), torch.no_grad():
+    with process_group(address, rank=rank, size=len(SHARDS)):
         module = case.build()
-        case.call(module, alone.shard(EMPTY_SHARD, rank))
+        case.evaluate(module, alone.shard(EMPTY_SHARD, rank))
     yield from other_buffers(own_buffers(module), expected, " where one has an empty shard")
 
 
 def other_buffers(actual: Tensors, expected: Tensors, where: str = "") -> Findings:
     """The buffers that are not those of a process with the whole batch."""
+    problem = f"is not what one process makes of the whole batch{where}"
+    fix = "Sum counts over the processes, and weigh averages by their numbers of values."
     for name, value in expected.items():
-        if text := difference([actual[name]], [value]):
-            problem = f"is not what one process makes of the whole batch{where}: {text}"
-            fix = "Sum counts over the processes, and weigh averages by their numbers of values."
-            yield finding(name, problem, fix=fix)
+        yield from disagreement(name, problem, [actual[name]], [value], fix=fix)
 
 
 class Alone:
@@ -194,16 +187,14 @@ class Alone:
 
     def buffers(self) -> Tensors:
         """The module's own buffers after one call, but for those that depend on chance."""
-        made = []
-        for seed in (0, 1):
-            module = self.case.build()
-            with torch.no_grad():
-                self.case.call(module, self.batch, seed)
-            made.append(own_buffers(module))
+        one, other = self.case.build(), self.case.build()
+        self.case.evaluate(one, self.batch)
+        self.case.evaluate(other, self.batch, seed=1)
+        others = own_buffers(other)
         return {
             name: value
-            for name, value in made[0].items()
-            if not difference([value], [made[1][name]])
+            for name, value in own_buffers(one).items()
+            if not difference([value], [others[name]])
         }
 
     def gradients_of_shards(self) -> Tensors:
@@ -216,7 +207,7 @@ class Alone:
         # A shard that reaches a parameter with no gradient counts as zero.
         return {
             name: torch.stack([each[name] for each in found if name in each]).sum(0) / len(SHARDS)
-            for name in dict.fromkeys(name for each in found for name in each)
+            for name in {**found[0], **found[1]}
         }
 
     def gradients_of_whole(self) -> Tensors:

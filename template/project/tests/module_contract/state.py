@@ -4,18 +4,20 @@ import copy
 import io
 import pickle
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .core import BUILT, SOUND, STEADY, Case, Findings, check
+from .core import BUILT, SOUND, STEADY, Case, Findings, check, in_each_mode
 from .findings import Finding, NotApplicable, finding
 from .isolation import seed_everything
 from .tree import (
     attributes,
     convert,
     difference,
+    disagreement,
     held_outside_registry,
     join,
     length,
@@ -30,60 +32,48 @@ from .watches import creations_watched
 
 
 @check(after=(*BUILT, "forward"))
-def creation(case: Case) -> Findings:
+@in_each_mode
+def creation(case: Case, training: bool) -> Findings:
     """`forward` creates no module with state and no parameter."""
-    modules: dict[str, str] = {}
-    parameters: dict[str, str] = {}
-    for training in case.modes:
-        module = case.build(training=training)
-        inputs = case.inputs()
-        with creations_watched() as (new_modules, new_parameters), torch.no_grad():
-            case.call(module, inputs)
-        for line, made in new_modules:
-            if state_of(made):
-                modules[line] = f"builds {type(made).__name__} at each call"
-        for line, parameter in new_parameters:
-            parameters[line] = f"creates a parameter of shape {tuple(parameter.shape)}"
-    for line, problem in modules.items() or parameters.items():
-        yield finding(line, problem, "NN106" if modules else "NN105")
+    module, inputs = case.build(training=training), case.inputs()
+    with creations_watched() as (modules, parameters):
+        case.evaluate(module, inputs)
+    # The last one of a line is the outermost.
+    built = {line: type(made).__name__ for line, made in modules if state_of(made)}
+    for line, kind in built.items():
+        yield finding(line, f"builds {kind} at each call", "NN106")
+    for line, parameter in () if built else parameters:
+        yield finding(line, f"creates a parameter of shape {tuple(parameter.shape)}", "NN105")
 
 
 @check(after=(*BUILT, "forward", "creation"))
-def unchanged_inputs(case: Case) -> Findings:
+@in_each_mode
+def unchanged_inputs(case: Case, training: bool) -> Findings:
     """`forward` leaves the caller's tensors as they are."""
-    changed: dict[str, Finding] = {}
-    for training in case.modes:
-        module = case.build(training=training)
-        inputs = case.inputs()
-        before = [(path, tensor, tensor._version) for path, tensor in tensors(inputs, "inputs")]
-        with torch.no_grad():
-            case.call(module, inputs)
-        for path, tensor, version in before:
-            if tensor._version != version:
-                problem = "forward changes the caller's tensor in place"
-                changed[path] = finding(path, problem, "NN401")
-    yield from changed.values()
+    module, inputs = case.build(training=training), case.inputs()
+    before = [(path, tensor, tensor._version) for path, tensor in tensors(inputs, "inputs")]
+    case.evaluate(module, inputs)
+    for path, tensor, version in before:
+        if tensor._version != version:
+            yield finding(path, "forward changes the caller's tensor in place", "NN401")
 
 
 @check(after=(*BUILT, "forward", "creation", "unchanged_inputs", "devices"))
-def retained_state(case: Case) -> Findings:
+@in_each_mode
+def retained_state(case: Case, training: bool) -> Findings:
     """`forward` replaces nothing that is registered, and keeps no graph on the module."""
-    found: dict[str, Finding] = {}
     # Where a module is only called, as a trained one is, nothing has a graph.
     learning = True in case.modes
-    for training in case.modes:
-        module = case.build(training=training)
-        copied = is_copied(module)
-        before = Registry(module)
-        with torch.set_grad_enabled(learning):
-            output = case.call(module, case.inputs(gradients=learning))
-        for one in changes(before, Registry(module)):
-            found.setdefault(one.attribute, one)
-        if not found and copied and not is_copied(module):
-            problem = "forward keeps something on the module that cannot be copied"
-            found["forward"] = finding("forward", problem, "NN202")
-        del output
-    yield from found.values()
+    module = case.build(training=training)
+    copied, before = is_copied(module), Registry(module)
+    with torch.set_grad_enabled(learning):
+        output = case.call(module, case.inputs(gradients=learning))
+    found = list(changes(before, Registry(module)))
+    yield from found
+    if not found and copied and not is_copied(module):
+        problem = "forward keeps something on the module that cannot be copied"
+        yield finding("forward", problem, "NN202")
+    del output
 
 
 def is_copied(module: nn.Module) -> bool:
@@ -122,13 +112,12 @@ def changes(before: Registry, now: Registry) -> Findings:
         yield finding(path, problem, "NN203")
     for path in sorted(now.graphs.difference(before.graphs, rebound)):
         yield finding(path, "forward writes a value with its graph into the buffer", "NN202")
-    known = {id(value) for value in before.held.values()}
+    known = set(map(id, before.held.values()))
     for path, value in now.held.items():
-        if id(value) not in known and isinstance(value, nn.Module):
+        if isinstance(value, nn.Module) and id(value) not in known:
             yield finding(path, "forward keeps a new module here", "NN106")
-        elif id(value) not in known and value.requires_grad:
-            problem = "forward keeps a tensor with its graph here: memory grows"
-            yield finding(path, problem, "NN202")
+        elif isinstance(value, Tensor) and value.requires_grad and id(value) not in known:
+            yield finding(path, "forward keeps a tensor with its graph here: memory grows", "NN202")
 
 
 def changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -139,14 +128,12 @@ def changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str
 @check(after=SOUND)
 def bounded_memory(case: Case) -> Findings:
     """Fifty forwards leave the module no larger than ten did."""
-    module = case.build()
-    inputs = case.inputs()
+    module, inputs = case.build(), case.inputs()
     early: dict[str, int] = {}
-    with torch.no_grad():
-        for step in range(1, 51):
-            case.call(module, inputs)
-            if step == 10:
-                early = footprints(module)
+    for step in range(1, 51):
+        case.evaluate(module, inputs)
+        if step == 10:
+            early = footprints(module)
     for path, size in footprints(module).items():
         if size > early.get(path, 0):
             problem = f"grows with each forward, from {early.get(path, 0)} to {size} values"
@@ -169,12 +156,11 @@ def footprints(root: nn.Module) -> dict[str, int]:
 def repetition(case: Case) -> Findings:
     """In eval mode the same call again gives the same output: only training changes state."""
     module = case.build(training=False)
-    with torch.no_grad():
-        before = contents(module)
-        # Copied, for a module may return what it keeps.
-        first = convert(case.call(module, case.inputs()), Tensor.clone)
-        after = contents(module)
-        text = difference(case.call(module, case.inputs()), first)
+    before = contents(module)
+    # Copied, for a module may return what it keeps.
+    first = convert(case.evaluate(module), Tensor.clone)
+    after = contents(module)
+    text = difference(case.evaluate(module), first)
     if not text:
         return
     changed = [
@@ -200,23 +186,22 @@ def contents(module: nn.Module) -> dict[str, tuple[object, int]]:
     }
 
 
-def other(case: Case) -> nn.Module:
-    """A second module of the case with all its floating-point state different."""
-    module = case.build(training=False)
-    with torch.no_grad():
-        for tensor in module.state_dict().values():
-            if isinstance(tensor, Tensor) and tensor.is_floating_point():
-                tensor.add_(1.0)
-    return module
-
-
 @check(after=BUILT, calls_forward=False)
 def state_dict(case: Case) -> Findings:
     """A state dict loads, strictly, into a fresh module and makes it equal."""
-    source, target = case.build(), other(case)
+    source, target = case.build(), case.build()
+    with torch.no_grad():
+        for _, tensor in tensors(target.state_dict()):
+            if tensor.is_floating_point():
+                tensor.add_(1.0)
     target.load_state_dict(copy.deepcopy(source.state_dict()), strict=True)
-    if text := difference(dict(target.state_dict()), dict(source.state_dict())):
-        yield finding("state_dict()", f"is different after loading: {text}")
+    yield from other_state(target.state_dict(), source.state_dict(), "after loading")
+
+
+def other_state(actual: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> Findings:
+    """A difference between two state dicts."""
+    problem = f"is different {where}"
+    yield from disagreement("state_dict()", problem, dict(actual), dict(expected))
 
 
 @check(after=SOUND)
@@ -226,17 +211,14 @@ def loaded_output(case: Case) -> Findings:
     # Another seed: what is random in the constructor and not in the state dict differs.
     seed_everything(1)
     target = case.contract.build()
-    with torch.no_grad():
-        expected = case.call(source, case.inputs())
-        target.eval()
-        # A lazy module takes its shapes from a first forward.
-        case.call(target, case.inputs())
-        target.load_state_dict(source.state_dict())
-        actual = case.call(target, case.inputs())
-    if text := difference(actual, expected):
-        problem = f"something outside the state dict decides the output: {text}"
-        fix = "Register it as a persistent buffer, or make it a constructor's argument."
-        yield finding("state_dict()", problem, fix=fix)
+    expected = case.evaluate(source)
+    target.eval()
+    # A lazy module takes its shapes from a first forward.
+    case.evaluate(target)
+    target.load_state_dict(source.state_dict())
+    problem = "something outside the state dict decides the output"
+    fix = "Register it as a persistent buffer, or make it a constructor's argument."
+    yield from disagreement("state_dict()", problem, case.evaluate(target), expected, fix=fix)
 
 
 @check(after=BUILT, calls_forward=False)
@@ -250,8 +232,7 @@ def pickling(case: Case) -> Findings:
     except Exception as error:
         yield from unpicklable(module, f"cannot be pickled: {error}")
         return
-    if text := difference(dict(copied.state_dict()), dict(module.state_dict())):
-        yield finding("state_dict()", f"is different after pickling: {text}")
+    yield from other_state(copied.state_dict(), module.state_dict(), "after pickling")
 
 
 def unpicklable(module: nn.Module, problem: str) -> list[Finding]:
@@ -283,11 +264,10 @@ def refused(path: str, value: object, package: str) -> list[tuple[str, str]]:
 def deep_copy(case: Case) -> Findings:
     """A deep copy is equal and shares no storage with the original."""
     module = case.build()
-    copied = copy.deepcopy(module)
-    if text := difference(dict(copied.state_dict()), dict(module.state_dict())):
-        yield finding("state_dict()", f"is different in the copy: {text}")
-    storage = {value.data_ptr() for _, value in tensors(dict(module.state_dict()))}
-    for name, value in copied.state_dict().items():
+    state, copied = module.state_dict(), copy.deepcopy(module).state_dict()
+    yield from other_state(copied, state, "in the copy")
+    storage = {value.data_ptr() for _, value in tensors(state)}
+    for name, value in copied.items():
         if isinstance(value, Tensor) and value.numel() and value.data_ptr() in storage:
             yield finding(name, "the copy shares its memory with the original")
 
@@ -306,5 +286,4 @@ def safe_file(case: Case) -> Findings:
         fix = "Keep tensors and plain values only in the state dict."
         yield finding("state_dict()", f"does not load: {text}", fix=fix)
         return
-    if text := difference(dict(loaded), dict(state)):
-        yield finding("state_dict()", f"is different after loading: {text}")
+    yield from other_state(loaded, state, "after loading")

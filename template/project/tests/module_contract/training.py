@@ -1,5 +1,6 @@
 """Checks of training: gradients, a step, recomputed activations, wrappers for many processes."""
 
+import functools
 import re
 from typing import Any
 
@@ -13,8 +14,8 @@ from torch.utils.checkpoint import checkpoint
 
 from .core import SOUND, Case, Findings, check, unexpected
 from .findings import NotApplicable, finding
-from .isolation import meeting_place, process_group, require_gloo, seed_everything
-from .tree import arguments, difference, submodules, tensors
+from .isolation import process_group
+from .tree import disagreement, join, submodules, tensors
 
 
 def differentiable(tree: object) -> list[Tensor]:
@@ -49,7 +50,7 @@ def backpropagate(output: object) -> None:
 
 @check(after=(*SOUND, "finite_output"))
 def gradients(case: Case) -> Findings:
-    """Every parameter gets a finite gradient of its size, and so does an input."""
+    """Every parameter gets a finite gradient, and so does an input."""
     module = case.build()
     called: set[int] = set()
     for _, part in submodules(module):
@@ -58,16 +59,12 @@ def gradients(case: Case) -> Findings:
     backpropagate(case.call(module, inputs))
     without: list[str] = []
     for name, parameter in module.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if parameter.grad is None:
+        if parameter.requires_grad and parameter.grad is None:
             without.append(name)
-        elif parameter.grad.shape != parameter.shape:
-            yield finding(name, f"its gradient has shape {tuple(parameter.grad.shape)}")
-        elif not parameter.grad.to_dense().isfinite().all():
+        elif parameter.grad is not None and not parameter.grad.to_dense().isfinite().all():
             yield finding(name, "its gradient is not finite")
     yield from unused(module, without, called)
-    leaves = [tensor for _, tensor in tensors(inputs) if tensor.requires_grad]
+    leaves = differentiable(inputs)
     if leaves and all(leaf.grad is None for leaf in leaves):
         problem = "no floating-point input gets a gradient"
         yield finding("inputs", problem, fix="Remove the `detach()` on the way.")
@@ -75,19 +72,17 @@ def gradients(case: Case) -> Findings:
 
 def unused(module: nn.Module, without: list[str], called: set[int]) -> Findings:
     """Parameters without gradient: whole modules that nothing calls, then single ones."""
-    reported: list[str] = []
     missing = set(without)
+    reported: tuple[str, ...] = ()
     for path, part in submodules(module):
-        own = [f"{path}.{name}" for name, value in part.named_parameters() if value.requires_grad]
-        idle = (
-            path and own and missing.issuperset(own) and called.isdisjoint(map(id, part.modules()))
-        )
-        if idle and not path.startswith(tuple(f"{above}." for above in reported)):
-            reported.append(path)
+        own = {join(path, name) for name, value in part.named_parameters() if value.requires_grad}
+        idle = own and own <= missing and called.isdisjoint(map(id, part.modules()))
+        if path and idle and not path.startswith(reported):
+            reported += (f"{path}.",)
             problem = f"nothing calls this {type(part).__name__}: its parameters get no gradient"
             yield finding(path, problem, "NN112")
     for name in without:
-        if not name.startswith(tuple(f"{above}." for above in reported)):
+        if not name.startswith(reported):
             fix = "Use it in `forward`, and detach nothing between it and the output."
             yield finding(name, "gets no gradient", fix=fix)
 
@@ -127,13 +122,7 @@ class PrecisionWatch(TorchFunctionMode):
         super().__init__()
         self.lowered = False
 
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         given = {tensor.dtype for _, tensor in tensors((args, kwargs))}
         given_back = {tensor.dtype for _, tensor in tensors(result)}
@@ -188,31 +177,33 @@ def gradcheck(case: Case) -> Findings:
 def activation_checkpointing(case: Case) -> Findings:
     """Recomputed in the backward pass, the output is the same and buffers count once."""
     plain, recomputed = case.build(), case.build()
+    recomputing = functools.partial(checkpoint, recomputed, use_reentrant=False)
     expected = case.call(plain, case.inputs(gradients=True))
+    actual = case.call(recomputing, case.inputs(gradients=True))
     backpropagate(expected)
-    inputs = case.inputs(gradients=True)
-    seed_everything(0)
-    args, kwargs = arguments(inputs)
-    actual = checkpoint(recomputed, *args, use_reentrant=False, **kwargs)
     backpropagate(actual)
-    if text := difference(actual, expected):
-        yield finding("forward", f"another output: {text}")
+    yield from disagreement("forward", "another output", actual, expected)
+    problem = "is updated again when the forward is recomputed"
+    fix = "Update buffers last in `forward`: recomputation stops before that."
     twice = False
     for name, buffer in recomputed.named_buffers():
-        if not (text := difference(buffer, plain.get_buffer(name))):
-            continue
-        twice = True
+        found = list(disagreement(name, problem, buffer, plain.get_buffer(name), fix=fix))
+        twice = twice or bool(found)
         owner = recomputed.get_submodule(name.rpartition(".")[0])
         # Torch's own batch norms count twice: a known limit of theirs, not of their user.
         if not type(owner).__module__.startswith("torch.nn."):
-            fix = "Update buffers last in `forward`: recomputation stops before that."
-            yield finding(name, f"is updated again when the forward is recomputed: {text}", fix=fix)
+            yield from found
     if twice:
         return
-    theirs = dict(plain.named_parameters())
-    for name, parameter in recomputed.named_parameters():
-        if text := difference([parameter.grad], [theirs[name].grad]):
-            yield finding(name, f"its gradient changes when the forward is recomputed: {text}")
+    problem = "its gradient changes when the forward is recomputed"
+    yield from other_gradients(recomputed, plain, problem)
+
+
+def other_gradients(module: nn.Module, plain: nn.Module, problem: str) -> Findings:
+    """Where a module has other gradients than the one that was trained plainly."""
+    expected = dict(plain.named_parameters())
+    for name, parameter in module.named_parameters():
+        yield from disagreement(name, problem, [parameter.grad], [expected[name].grad])
 
 
 @check(after=(*SOUND, "gradients"))
@@ -221,14 +212,12 @@ def data_parallel(case: Case) -> Findings:
     plain, module = case.build(), case.build()
     if not learns(module):
         raise NotApplicable("no parameter learns")
-    require_gloo()
-    with meeting_place() as address, process_group(address):
+    with process_group():
         wrapped = DistributedDataParallel(module)
         try:
             for _ in range(2):
-                expected = case.call(plain, case.inputs())
+                expected, actual = case.call(plain), case.call(wrapped)
                 backpropagate(expected)
-                actual = case.call(wrapped, case.inputs())
                 backpropagate(actual)
         except RuntimeError as error:
             if "finished reduction" in str(error):
@@ -239,12 +228,8 @@ def data_parallel(case: Case) -> Findings:
             return
         finally:
             del wrapped
-    if text := difference(actual, expected):
-        yield finding("forward", f"another output under DDP: {text}")
-    theirs = dict(plain.named_parameters())
-    for name, parameter in module.named_parameters():
-        if text := difference([parameter.grad], [theirs[name].grad]):
-            yield finding(name, f"another gradient under DDP: {text}")
+    yield from disagreement("forward", "another output under DDP", actual, expected)
+    yield from other_gradients(module, plain, "another gradient under DDP")
 
 
 @check(after=SOUND)
@@ -259,15 +244,12 @@ def sharding(case: Case) -> Findings:
         return
     if not learns(module):
         raise NotApplicable("no parameter learns")
-    require_gloo()
-    with meeting_place() as address, process_group(address):
+    with process_group():
         # Imported here: most runs of a single check never need it.
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
-        expected = case.call(case.build(), case.inputs())
+        expected = case.call(case.build())
         fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
-        actual = case.call(module, case.inputs())
-        text = difference(actual, expected)
-    if text:
-        yield finding("forward", f"another output when sharded: {text}")
+        problem = "another output when sharded"
+        yield from disagreement("forward", problem, case.call(module), expected)

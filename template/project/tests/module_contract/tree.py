@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .findings import NotApplicable
+from .findings import Finding, NotApplicable, finding
 
 _PLAIN = (bool, int, float, complex, str)
 # What every module carries; anything else in its `vars` was put there by its author.
@@ -37,9 +37,7 @@ def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 def tensors(tree: object, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """Every tensor in it, with its path."""
-    for where, value in leaves(tree, path):
-        if isinstance(value, Tensor):
-            yield where, value
+    return ((where, value) for where, value in leaves(tree, path) if isinstance(value, Tensor))
 
 
 def convert(
@@ -58,8 +56,8 @@ def convert(
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         names = [field.name for field in dataclasses.fields(tree) if field.init]
-        changed = {name: convert(getattr(tree, name), change, plain) for name in names}
-        return dataclasses.replace(tree, **changed)
+        given = {name: getattr(tree, name) for name in names}
+        return dataclasses.replace(tree, **convert(given, change, plain))
     return plain(tree)
 
 
@@ -94,33 +92,46 @@ def difference(actual: object, expected: object, tolerance: float | None = None)
     return ""
 
 
+def disagreement(
+    where: str,
+    problem: str,
+    actual: object,
+    expected: object,
+    tolerance: float | None = None,
+    fix: str = "",
+) -> Iterator[Finding]:
+    """Report a problem, and what differs, if two outputs do not agree."""
+    if text := difference(actual, expected, tolerance):
+        yield finding(where, f"{problem}: {text}", fix=fix)
+
+
 # Shapes, and the dimension in them that is the batch.
 
 
 def shapes(tree: object) -> object:
     """The same structure with each tensor's shape as a tuple, as `output_shape` states it."""
-    if isinstance(tree, Tensor):
-        return tuple(tree.shape)
-    if isinstance(tree, Mapping):
-        return {key: shapes(value) for key, value in tree.items()}
-    if isinstance(tree, tuple | list):
-        return tuple(shapes(value) for value in tree)
+    return nested(tree, shape_of)
+
+
+def shape_of(value: object) -> object:
+    if isinstance(value, Tensor):
+        return tuple(value.shape)
+    return () if isinstance(value, bool | int | float | complex) else value
+
+
+def nested(tree: object, change: Callable[[object], object] = lambda value: value) -> object:
+    """The same structure in plain tuples and dictionaries, every value in it changed."""
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        return {field.name: shapes(getattr(tree, field.name)) for field in dataclasses.fields(tree)}
-    return () if isinstance(tree, bool | int | float | complex) else tree
+        tree = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+    if isinstance(tree, Mapping):
+        return {key: nested(value, change) for key, value in tree.items()}
+    if isinstance(tree, tuple | list):
+        return tuple(nested(value, change) for value in tree)
+    return change(tree)
 
 
 def is_shape(expected: object) -> bool:
     return isinstance(expected, tuple) and all(isinstance(size, int) for size in expected)
-
-
-def normalised(expected: object) -> object:
-    """Stated shapes in the form that `shapes` gives: tuples throughout."""
-    if isinstance(expected, Mapping):
-        return {key: normalised(value) for key, value in expected.items()}
-    if isinstance(expected, tuple | list):
-        return tuple(normalised(value) for value in expected)
-    return expected
 
 
 def stated_shapes(expected: object) -> list[tuple[int, ...]]:
@@ -128,10 +139,9 @@ def stated_shapes(expected: object) -> list[tuple[int, ...]]:
     if is_shape(expected):
         return [expected]  # type: ignore[list-item]
     if isinstance(expected, Mapping):
-        return [shape for value in expected.values() for shape in stated_shapes(value)]
-    if isinstance(expected, tuple):
-        return [shape for value in expected for shape in stated_shapes(value)]
-    return []
+        expected = tuple(expected.values())
+    parts = expected if isinstance(expected, tuple) else ()
+    return [shape for part in parts for shape in stated_shapes(part)]
 
 
 def extrapolated(small: Any, large: Any, batch: int) -> Any:
@@ -214,9 +224,9 @@ def held_outside_registry(root: nn.Module) -> Iterator[tuple[str, nn.Module | Te
     """Every module and tensor that attributes reach and no registry lists, each once."""
     seen: set[int] = set()
     for _, module in submodules(root):
-        seen.add(id(module))
-        seen.update(id(value) for value in vars(module).get("_parameters", {}).values())
-        seen.update(id(value) for value in vars(module).get("_buffers", {}).values())
+        held = vars(module)
+        registered = {**held.get("_parameters", {}), **held.get("_buffers", {})}
+        seen.update(map(id, (module, *registered.values())))
     for path, attribute, package in attributes(root):
         for where, value in reachable(path, attribute, package, seen):
             if isinstance(value, nn.Module | Tensor):

@@ -45,7 +45,6 @@ FACTORIES = frozenset(
         *("tril_indices", "triu_indices"),
     }
 )
-_MOVES = ("to", "type")
 _DEVICES = frozenset({"cpu", "cuda", "hpu", "meta", "mps", "mtia", "xpu"})
 
 
@@ -66,9 +65,8 @@ def is_installed(filename: str) -> bool:
 
 def is_foreign(filename: str) -> bool:
     """Whether a file is torch's, Python's or the suite's, so nothing that an author could fix."""
-    if is_torch(filename) or filename.startswith((_SUITE, "<")):
-        return True
-    return filename.startswith(_STANDARD) and not is_installed(filename)
+    standard = filename.startswith(_STANDARD) and not is_installed(filename)
+    return standard or is_torch(filename) or filename.startswith((_SUITE, "<"))
 
 
 def place_of(error: BaseException, callers: str = "") -> Place | None:
@@ -91,22 +89,14 @@ def place_in(stack: str) -> Place | None:
     return None
 
 
-def called_by_author() -> Place | None:
-    """The author's line that called torch; None if torch called itself."""
+def running_line(is_passed: Callable[[str], bool]) -> Place | None:
+    """The innermost running line in a file that is not passed over; None if torch's own."""
     frame: FrameType | None = sys._getframe(2)
-    while frame and frame.f_code.co_filename in _PASSED_ON:
+    while frame and is_passed(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None or is_torch(frame.f_code.co_filename):
         return None
     return place(frame.f_code.co_filename, frame.f_lineno)
-
-
-def author_line() -> str:
-    """The innermost line of the author's code that is running now."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame and is_foreign(frame.f_code.co_filename):
-        frame = frame.f_back
-    return place(frame.f_code.co_filename, frame.f_lineno) if frame else "forward"
 
 
 def line_of(root: nn.Module, attribute: str, *, in_forward: bool) -> Place | None:
@@ -173,21 +163,18 @@ class DeviceWatch(TorchFunctionMode):
         # Kept alive, so that no later tensor takes over an identity.
         self.known: dict[int, Tensor] = {}
 
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
         name = getattr(func, "__name__", "")
-        line = called_by_author()
+        # The author's, or None if torch calls itself.
+        line = running_line(_PASSED_ON.__contains__)
         if name == "_pack_padded_sequence":
             # Its lengths live on the CPU by torch's own rule.
             self.fetched_lengths.clear()
         if name in ("embedding", "embedding_bag"):
-            self.note_lookup(args, kwargs)
+            devices = {tensor.device.type for _, tensor in tensors((args, kwargs))}
+            if len(devices) > 1:
+                self.split = f"an embedding meets tensors on {' and '.join(sorted(devices))}"
         if line:
             self.note_foreign(name, line, args, kwargs)
             self.note_request(name, line, args, kwargs)
@@ -203,18 +190,14 @@ class DeviceWatch(TorchFunctionMode):
         """Note tensors on another device that no watched call made."""
         for _, tensor in tensors((args, kwargs)):
             if tensor.device.type != self.home and tensor.dim() and id(tensor) not in self.known:
-                problem = f"`{name}` meets a tensor of shape {tuple(tensor.shape)} "
-                note = f"{problem}that is not an input, parameter or buffer"
-                self.foreign.setdefault(line, note)
+                met = f"`{name}` meets a tensor of shape {tuple(tensor.shape)}"
+                self.foreign.setdefault(line, f"{met} that is not an input, parameter or buffer")
 
     def note_request(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
         """Note devices named in the call, and values fetched to the host."""
-        devices = [kwargs.get("device")]
-        if name in _MOVES:
-            devices.extend(args[1:2])
-        if name in ("cuda", "xpu"):
-            devices.append(name)
-        for named in devices:
+        moved_to = args[1:2] if name in ("to", "type") else ()
+        by_name = (name,) if name in ("cuda", "xpu") else ()
+        for named in (kwargs.get("device"), *moved_to, *by_name):
             device = device_type(named)
             # On the CPU itself only a literal tells `.to("cpu")` from `.to(x.device)`.
             if device == "cpu" and name == "to" and isinstance(named, str):
@@ -222,21 +205,15 @@ class DeviceWatch(TorchFunctionMode):
             elif device and device != self.home:
                 self.named.setdefault(line, f"`{name}` names the device {device!r}")
         if name in HOST_FETCHES:
-            self.note_fetch(name, line, args)
+            self.note_fetch(f"{name}()", line, args)
         if name == "squeeze" and len(args) == 1 and "dim" not in kwargs:
             self.squeezed.setdefault(line, tuple(args[0].shape))
 
-    def note_lookup(self, args: Any, kwargs: Any) -> None:
-        if len(found := {tensor.device.type for _, tensor in tensors((args, kwargs))}) > 1:
-            self.split = f"an embedding meets tensors on {' and '.join(sorted(found))}"
-
     def note_fetch(self, name: str, line: Place, args: Any) -> None:
         """Note a value fetched to the host; lengths apart, for they may turn out legal."""
-        tensor = args[0]
-        lengths = name in ("cpu", "to('cpu')") and not tensor.is_floating_point()
+        lengths = name in ("cpu()", "to('cpu')") and not args[0].is_floating_point()
         notes = self.fetched_lengths if lengths else self.fetched
-        call = f".{name}" if "(" in name else f".{name}()"
-        notes.setdefault(line, f"`{call}` fetches a tensor of shape {tuple(tensor.shape)}")
+        notes.setdefault(line, f"`.{name}` fetches a tensor of shape {tuple(args[0].shape)}")
 
     def note_result(self, name: str, line: Place, kwargs: Any, result: Any) -> None:
         """Note what a factory left on another device."""
@@ -244,8 +221,8 @@ class DeviceWatch(TorchFunctionMode):
             self.known[id(tensor)] = tensor
             away = tensor.device.type != self.home and tensor.dim()
             if name in FACTORIES and away and kwargs.get("device") is None:
-                problem = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)} "
-                self.created.setdefault(line, f"{problem}without `device=`")
+                made = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)}"
+                self.created.setdefault(line, f"{made} without `device=`")
 
     def literals(self) -> Iterator[Finding]:
         for line, problem in self.named.items():
@@ -262,11 +239,9 @@ def device_type(device: object) -> str:
         return device.type
     if isinstance(device, int) and not isinstance(device, bool):
         return "cuda"  # an index alone is one of an accelerator
-    if isinstance(device, str):
-        # A device, or a type of tensor such as `torch.cuda.FloatTensor`.
-        name = device.removeprefix("torch.").partition(":")[0].partition(".")[0]
-        return name if name in _DEVICES else ""
-    return ""
+    # A device, or a type of tensor such as `torch.cuda.FloatTensor`.
+    name = re.split(r"[:.]", device.removeprefix("torch."))[0] if isinstance(device, str) else ""
+    return name if name in _DEVICES else ""
 
 
 Created = list[tuple[str, Any]]
@@ -281,11 +256,11 @@ def creations_watched() -> Iterator[tuple[Created, Created]]:
 
     def watched_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
         initialise(module, *args, **kwargs)
-        modules.append((author_line(), module))
+        modules.append((running_line(is_foreign) or "forward", module))
 
     def watched_new(kind: type[nn.Parameter], *args: Any, **kwargs: Any) -> Any:
         parameter = create(kind, *args, **kwargs)
-        parameters.append((author_line(), parameter))
+        parameters.append((running_line(is_foreign) or "forward", parameter))
         return parameter
 
     with (

@@ -35,10 +35,9 @@ def refuse_broken_contracts(model: nn.Module, inputs: Mapping[str, Tensor]) -> N
         InputError: says which rule is broken, where, and what to do
     """
     if suite := _suite():
-        instance = suite.Instance(model, inputs)
         # Model and torch run many times here.
         with silence():
-            findings = suite.run_checks(instance, instance.checks)
+            findings = suite.run_checks(suite.Instance(model, inputs))
         if findings:
             raise _refusal(model, findings)
 
