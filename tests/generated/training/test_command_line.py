@@ -91,13 +91,13 @@ def test_nor_is_one_that_closes_it_while_work_is_done(finished: Path, tmp_path: 
     ("arguments", "complaint"),
     [
         (["--epochs", "0"], "epochs must be at least 1; it is 0."),
-        (["--device", "toaster"], "There is no device 'toaster'; auto always works."),
-        (["--device", "cuda:99"], "auto always works"),
+        (["--device", "toaster"], "There is no device 'toaster'; use --device auto."),
+        (["--device", "cuda:99"], "use --device auto"),
         (["--config", "missing.toml"], "Cannot read missing.toml: No such file or directory."),
         (["--resume", "missing"], "missing holds no run that could be resumed."),
         (
             ["--grad-accum-steps", "5"],
-            "must divide by processes times micro-steps, 1 times 5; it is 64.",
+            "must be divisible by the processes times grad_accum_steps, 1 times 5; it is 64.",
         ),
         (["--batch-size", "9999"], "must be at most 1168, the number of training samples"),
         (["--overfit-batches", "99"], "overfit_batches must be at most 18, the batches that"),

@@ -185,7 +185,10 @@ def marked(mark: str) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--batch-size", "63"], "batch_size must divide by processes times micro-steps, 2 times"),
+        (
+            ["--batch-size", "63"],
+            "batch_size must be divisible by the processes times grad_accum_steps, 2 times",
+        ),
         (["--epochs", "0"], "epochs must be at least 1; it is 0."),
         (["--resume", "missing"], "missing holds no run that could be resumed."),
         (["--init-from", "missing.pt"], "Cannot read missing.pt: No such file or directory."),

@@ -91,7 +91,7 @@ def test_seed_and_epoch_decide_on_the_order() -> None:
 
 
 def test_what_cannot_be_shared_evenly_is_refused() -> None:
-    with pytest.raises(InputError, match="times micro-steps, 2 times 5; it is 24"):
+    with pytest.raises(InputError, match="times grad_accum_steps, 2 times 5; it is 24"):
         sampler(world_size=2, grad_accum_steps=5)
     with pytest.raises(InputError, match="at most 10, the number of training samples; it is 24"):
         sampler(10)

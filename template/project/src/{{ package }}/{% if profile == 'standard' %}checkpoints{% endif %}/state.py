@@ -15,7 +15,7 @@ from ..command import InputError
 from ..distributed.processes import lost_contact
 from ..task.model import build_model
 from ..training.config import TrainConfig
-from ..training.settings import config_from_values, config_to_values
+from ..training.settings import config_from_values, config_to_values, suitable_settings_expected
 from .files import write_atomically
 
 # Count it up when the form of these files changes: an old one is then read, or refused in plain
@@ -95,6 +95,8 @@ def load_state(kind: type[Kept], path: Path) -> Kept:
         if kind is Weights and values.keys() == _names(Checkpoint):
             raise InputError(f"{path} is a state to resume a run from; use its best.pt here.")
         raise corrupt(path)
+    if not isinstance(values["config"], dict):
+        raise corrupt(path)
     values["config"] = config_from_values(values["config"], source=str(path))
     return kind(**values)
 
@@ -102,7 +104,8 @@ def load_state(kind: type[Kept], path: Path) -> Kept:
 def load_trained(path: Path) -> Trained:
     """Read the weights of a run, such as its best.pt, and build their model."""
     weights = load_state(Weights, path)
-    model = build_model(weights.config.model)
+    with suitable_settings_expected("task/model.py"):
+        model = build_model(weights.config.model)
     with same_model_expected(path):
         model.load_state_dict(weights.model)
     return Trained(model.eval(), weights)

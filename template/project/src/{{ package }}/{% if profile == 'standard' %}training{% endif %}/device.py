@@ -36,14 +36,14 @@ def choose_device(name: str, processes: Processes = SINGLE) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise InputError(f"There is no device {name!r}; auto always works.") from error
+        raise InputError(f"There is no device {name!r}; use --device auto.") from error
     try:
         # Only a tensor that went there and back shows that this torch can use the device.
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, ImportError) as error:
         # The first sentence; a long text about torch's build may follow.
         reason = str(error).strip().splitlines()[0].partition(". ")[0]
-        raise InputError(f"Cannot use device {name!r} ({reason}); auto always works.") from error
+        raise InputError(f"Cannot use device {name!r} ({reason}); use --device auto.") from error
     if device.type == "cuda":
         # NCCL and torch's own defaults take the current device.
         torch.cuda.set_device(device)

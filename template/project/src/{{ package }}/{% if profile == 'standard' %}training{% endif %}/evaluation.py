@@ -5,6 +5,7 @@ import dataclasses
 import torch
 from torch import nn
 
+from ..command import InputError
 from ..distributed.processes import SINGLE, Processes
 from ..interface import Batch, Samples, map_tensors
 from ..task import objective
@@ -30,7 +31,13 @@ class Evaluation:
     @property
     def primary(self) -> float:
         """The metric that chooses the best epoch."""
-        return self.figures[objective.PRIMARY.name]
+        name = objective.PRIMARY.name
+        if name not in self.figures:
+            raise InputError(
+                f"task/objective.py: PRIMARY is {name!r}, but the metrics are "
+                f"{', '.join(self.figures)}."
+            )
+        return self.figures[name]
 
 
 @torch.no_grad()

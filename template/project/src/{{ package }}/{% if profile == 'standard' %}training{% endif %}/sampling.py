@@ -1,5 +1,6 @@
 """Which samples each process takes in each step, and how they are read."""
 
+import atexit
 import io
 import math
 import multiprocessing
@@ -43,8 +44,8 @@ class ShardedBatches(Sampler[list[tuple[int, int]]]):
         batch_size, micro_steps = config.batch_size, config.grad_accum_steps
         if batch_size % (world_size * micro_steps) != 0:
             raise InputError(
-                f"batch_size must divide by processes times micro-steps, {world_size} times "
-                f"{micro_steps}; it is {batch_size}."
+                f"batch_size must be divisible by the processes times grad_accum_steps, "
+                f"{world_size} times {micro_steps}; it is {batch_size}."
             )
         if batch_size > samples:
             raise InputError(
@@ -156,20 +157,34 @@ def training_loader(
     )
 
 
-def start(loader: DataLoader[Any]) -> Iterator[Batch]:
-    """Start reading; workers get copies of the samples, and of the function that collates them."""
+def read(loader: DataLoader[Any]) -> Iterator[Batch]:
+    """Yield the loader's batches; what a worker cannot do is reported in one sentence."""
+    if not loader.num_workers:
+        yield from loader
+        return
     try:
         with warnings.catch_warnings():
             # What torch warns of then is what the error says.
             warnings.filterwarnings("ignore", "Got pickle error")
-            return iter(loader)
+            batches = iter(loader)
+        # To be called first at exit: where the run failed, torch would wait for its workers.
+        atexit.unregister(_kill_workers)
+        atexit.register(_kill_workers)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        if not loader.num_workers:
-            raise
         raise InputError(
             f"Workers cannot be given the samples of task/data.py: {error}. Define what they need "
             f"at the top level of a module, or use --workers 0."
         ) from error
+    try:
+        yield from batches
+    except (InputError, OSError) as error:
+        # Its text is the worker's whole traceback, and ends with what is wrong.
+        reason = str(error).strip().rpartition("\n")[2]
+        raise InputError(f"A sample of task/data.py cannot be read: {reason}") from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "Traceback" in str(error):
+            raise
+        raise OSError(f"{error} Was there too little memory for --workers?") from error
 
 
 def evaluation_batches(
@@ -207,7 +222,7 @@ def evaluation_batches(
         **_worker_options(workers),
     )
     given = 0
-    for batch in start(loader):
+    for batch in read(loader):
         yield batch, bool(indices)
         given += 1
     for _ in range(batches - given):
@@ -244,6 +259,11 @@ def _worker_options(workers: int) -> dict[str, Any]:
         "multiprocessing_context": context,
         "worker_init_fn": _end_with_parent,
     }
+
+
+def _kill_workers() -> None:
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 def _end_with_parent(_: int) -> None:

@@ -69,8 +69,8 @@ def require_round_trip(config: TrainConfig) -> None:
     if changed or config != back:
         raise InputError(
             f"task/settings.py: {', '.join(changed) or 'a setting'} would come back from a "
-            f"checkpoint as another value: use numbers, strings, paths, tuples, lists, dictionaries "
-            f"and dataclasses of these."
+            f"checkpoint as another value: use numbers, strings, paths, tuples, lists, "
+            f"dictionaries and dataclasses of these."
         )
 
 
@@ -79,7 +79,7 @@ def suitable_settings_expected(file: str) -> Iterator[None]:
     """Explain in one sentence that what a task's file makes cannot have these settings."""
     try:
         yield
-    except (ArithmeticError, RuntimeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         if reason.startswith(file):
             # A place that a blank task has yet to fill.

@@ -24,7 +24,7 @@ from .device import autocast, build_scaler, choose_device
 from .evaluation import Evaluation, evaluate, to_device
 from .optimizer import build_optimizer, build_schedule, rates_at, restore_schedule
 from .random_state import derived_seed, random_state, restore_random_state, seed_everything
-from .sampling import ShardedBatches, start, training_loader
+from .sampling import ShardedBatches, read, training_loader
 from .settings import suitable_settings_expected
 from .warm_start import load_matching
 
@@ -110,7 +110,7 @@ class Trainer:
         """
         self.parallel.network.train()
         self.sampler.start(self.epoch, self.epoch_step)
-        micro_batches = start(self.loader)
+        micro_batches = read(self.loader)
         started = time.perf_counter()
         while step := list(itertools.islice(micro_batches, self.config.grad_accum_steps)):
             self._take_step(step)
@@ -211,6 +211,7 @@ class Trainer:
         if several or norm:
             self.scaler.unscale_(self.optimizer)
         if several:
+            self.parallel.require_gradients()
             self._divide_gradients(self.totals[1] - before[1], size)
         if norm:
             nn.utils.clip_grad_norm_(self.parameters, norm)
