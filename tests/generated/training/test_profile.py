@@ -80,6 +80,7 @@ def test_steps_continue_past_the_end_of_an_epoch() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--config", "missing.toml"], "Cannot read missing.toml: No such file or directory."),
         (["--steps", 0], "steps must be at least 1; it is 0."),
         (["--warmup", -1], "warmup must be at least 1; it is -1."),
         (["--batch-size", 0], "batch_size must be at least 1; it is 0."),
