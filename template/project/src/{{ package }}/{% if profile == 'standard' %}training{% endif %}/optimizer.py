@@ -64,10 +64,9 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     kind: Any = _find(OPTIMIZERS, config.name, "optimizer.name")
     groups = parameter_groups(module, config.weight_decay)
     try:
-        optimizer: Optimizer = kind(groups, lr=config.learning_rate, **config.options)
+        return kind(groups, lr=config.learning_rate, **config.options)
     except (TypeError, ValueError) as error:
         raise InputError(f"optimizer.options do not suit {config.name}: {error}.") from error
-    return optimizer
 
 
 def build_schedule(optimizer: Optimizer, config: OptimizerConfig, total_steps: int) -> LambdaLR:

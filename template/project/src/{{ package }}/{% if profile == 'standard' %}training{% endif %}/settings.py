@@ -59,18 +59,16 @@ def config_from_values(
 ) -> TrainConfig:
     """Make settings of plain values; ``source`` names them where one is refused."""
     try:
-        config: TrainConfig = _convert(TrainConfig, _merged(defaults, _renamed(values)), name="")
+        return _convert(TrainConfig, _merged(defaults, _renamed(values)), name="")
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     except TypeError as error:
         raise InputError(f"task/settings.py: {error}.") from error
-    return config
 
 
 def config_to_values(config: TrainConfig) -> dict[str, Any]:
     """Make plain values of settings: dictionaries, lists, numbers, strings and None."""
-    values: dict[str, Any] = _plain(dataclasses.asdict(config))
-    return values
+    return _plain(dataclasses.asdict(config))
 
 
 def require_round_trip(config: TrainConfig) -> None:
