@@ -97,9 +97,9 @@ BREACHES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "an unknown role": (
         replace(MANIFEST, '"kind": "conv", "role": "layer"', '"kind": "conv", "role": "loss"'),
-        "Write layer or model",
+        "the role must be layer or model",
     ),
-    "an entry that is no JSON": (replace(MANIFEST, '"conv_block"}', '"conv_block"'), "is no JSON"),
+    "an entry that is no JSON": (replace(MANIFEST, '"conv_block"}', '"conv_block"'), "is not JSON"),
     "a conflict marker": (
         replace(MANIFEST, "modules:", "<<<<<<< HEAD\nmodules:"),
         "Take out what a merge left there",

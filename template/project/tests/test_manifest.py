@@ -50,10 +50,8 @@ def read_entries() -> list[dict[str, Any]]:
             pytest.fail(f"{MANIFEST.name}: `- {text}` is not JSON: {error}. Fix it.")
         complete = isinstance(entry, dict) and entry.keys() >= {"name", "kind", "role", "file"}
         assert complete, f"{MANIFEST.name}: `- {text}` lacks a name, kind, role or file: add it."
-        assert entry["role"] in ROLES, (
-            f"{MANIFEST.name}: {entry['name']} has the role {entry['role']!r}. "
-            f"Write {' or '.join(ROLES)}."
-        )
+        known = entry["role"] in ROLES
+        assert known, f"{MANIFEST.name}: `- {text}`: the role must be {' or '.join(ROLES)}."
         entries.append(entry)
     return entries
 
@@ -63,18 +61,6 @@ def package_folder() -> Path:
     answers = dict(read_lines()[0])
     assert "package" in answers, f"{MANIFEST.name} has no `package:` line: bring it back."
     return ROOT / "src" / json.loads(answers["package"])
-
-
-def index_lines(role: str) -> list[str]:
-    """Return the lines of a package index that stand for entries."""
-    index = package_folder() / f"{role}s" / "__init__.py"
-    lines = index.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if INDEX_LINE.fullmatch(line)]
-
-
-def relative(path: Path) -> str:
-    """Return the path as people write it."""
-    return path.relative_to(ROOT).as_posix()
 
 
 def test_no_answer_stands_twice() -> None:
@@ -103,9 +89,8 @@ def test_every_entry_has_its_files() -> None:
         folder, file = f"{entry['role']}s", entry["file"]
         module = package_folder() / folder / f"{file}.py"
         test = ROOT / "tests" / folder / f"test_{file}.py"
-        missing += [
-            f"{relative(path)} of {entry['name']}" for path in (module, test) if not path.is_file()
-        ]
+        paths = [path.relative_to(ROOT).as_posix() for path in (module, test) if not path.exists()]
+        missing += [f"{path} of {entry['name']}" for path in paths]
     assert not missing, (
         f"{MANIFEST.name} lists modules whose files are not there: {', '.join(missing)}. "
         "Bring the files back from git, or delete the entry and its line in the package index."
@@ -116,7 +101,8 @@ def test_every_entry_has_its_files() -> None:
 def test_every_module_file_has_its_entry(role: str) -> None:
     listed = {entry["file"] for entry in read_entries() if entry["role"] == role}
     files = sorted((package_folder() / f"{role}s").glob("*.py"))
-    unlisted = [relative(path) for path in files if path.stem not in {"__init__", *listed}]
+    others = [path for path in files if path.stem not in {"__init__", *listed}]
+    unlisted = [path.relative_to(ROOT).as_posix() for path in others]
     assert not unlisted, (
         f"{MANIFEST.name} does not list {', '.join(unlisted)}. Make modules with "
         f"`nnscaffold new {role}`, which lists them, or keep these files in another folder."
@@ -130,7 +116,9 @@ def test_package_index_has_a_line_for_each_entry(role: str) -> None:
         for entry in read_entries()
         if entry["role"] == role
     ]
-    assert index_lines(role) == expected, (
+    index = package_folder() / f"{role}s" / "__init__.py"
+    lines = index.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if INDEX_LINE.fullmatch(line)] == expected, (
         f"The import lines of src/*/{role}s/__init__.py do not match {MANIFEST.name}. They must be "
         "these, in this order:\n" + "\n".join(expected)
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from digits.command import run_command
 
 from .running import (
     PACKAGES,
@@ -147,6 +149,31 @@ def test_what_a_task_cannot_do_gets_one_sentence(
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (FileNotFoundError("days.csv not found."), 2),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "days.csv"), 2),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "days.csv"), 2),
+        (PermissionError(errno.EACCES, "Permission denied", "days.csv"), 2),
+        (OSError(errno.ENOSPC, "No space left on device", "days.csv"), 1),
+    ],
+)
+def test_a_path_that_is_wrong_is_wrong_input(
+    error: OSError,
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> None:
+        raise error
+
+    assert run_command(main) == status
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: ")
+    assert "days.csv" in errors
+    assert errors.count("\n") == 1
 
 
 def test_an_output_that_is_a_file_is_refused(

@@ -63,7 +63,7 @@ def test_figures_are_printed_even_where_no_picture_can_be(
     (tmp_path / "best.pt").write_bytes((finished / "best.pt").read_bytes())
     (tmp_path / "confusion.png").mkdir()
 
-    assert call("digits.evaluate", "--checkpoint", tmp_path / "best.pt") == 1
+    assert call("digits.evaluate", "--checkpoint", tmp_path / "best.pt") == 2
 
     printed = capsys.readouterr()
     assert "test accuracy: " in printed.out

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-import sys
-import time
 from typing import Any
 
 import pytest
@@ -54,16 +52,27 @@ class Finalized:
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_a_signal_that_strikes_where_nothing_can_be_raised_comes_again() -> None:
-    hook = sys.unraisablehook
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_strikes_where_nothing_can_be_raised_stops_at_the_next_step() -> None:
+    steps = []
 
     def main() -> None:
-        with StopSignals():
+        with StopSignals() as signals:
             Finalized()
-            time.sleep(60)  # cut short by the signal
+            with signals.held():
+                steps.append(signals.number)
 
     assert run_command(main) == 128 + signal.SIGTERM
-    assert sys.unraisablehook == hook
+    assert steps == [signal.SIGTERM]
+
+
+def test_what_repeats_a_held_signal_is_ignored() -> None:
+    with StopSignals() as signals:
+        with pytest.raises(Stopped), signals.held():
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+    assert signals.number == signal.SIGINT
 
 
 class SignalledFile(io.BytesIO):

@@ -16,7 +16,6 @@ from ..checkpoints.state import Weights, load_trained
 from ..command import InputError
 from ..interface import Batch, Dimension, Inputs, Splits
 from ..task.data import DYNAMIC, inputs, splits
-from ..task.objective import PRIMARY
 from .target import quiet
 
 MAX_SAMPLES = 1000
@@ -132,10 +131,6 @@ class Subject:
                     if length != outputs[output].shape[axis]:
                         shapes[output][axis] = name if length == other else f"{name}_{axis}"
         return shapes
-
-    def metric_limit(self, wanted: float | None) -> float:
-        """Return how much of the primary metric may be lost: what is wanted, or the task's own."""
-        return PRIMARY.tolerance if wanted is None else wanted
 
     def program(self) -> ExportedProgram:
         """Return the program of the model, which most exports start from.

@@ -4,7 +4,6 @@ import abc
 import contextlib
 import dataclasses
 import importlib.util
-import io
 import logging
 import math
 import warnings
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ..command import InputError, require
+from ..command import InputError, require, silence
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -107,7 +106,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.ERROR)
     try:
         # torch.export prints a program as far as it came, before it raises.
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings(), silence():
             warnings.simplefilter("ignore")
             yield
     finally:

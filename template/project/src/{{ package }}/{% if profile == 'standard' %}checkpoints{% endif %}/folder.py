@@ -1,6 +1,5 @@
 """The checkpoints of a run: a file each, of which a run is resumed from the latest whole one."""
 
-import contextlib
 import os
 import re
 import socket
@@ -32,11 +31,9 @@ class CheckpointFolder:
 
     def steps(self) -> list[int]:
         """Return the steps of the checkpoints that are there, oldest first."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            names = [path.name for path in self.path.iterdir()]
-            matches = (re.fullmatch(r"step-(\d{8,})\.pt", name) for name in names)
-            return sorted(int(match[1]) for match in matches if match)
-        return []
+        paths = self.path.glob("step-*.pt")
+        matches = (re.fullmatch(r"step-(\d{8,})\.pt", path.name) for path in paths)
+        return sorted(int(match[1]) for match in matches if match)
 
     def path_for(self, step: int) -> Path:
         """Return the file of the checkpoint of a step."""

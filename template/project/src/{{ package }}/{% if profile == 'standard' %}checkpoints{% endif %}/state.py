@@ -94,9 +94,9 @@ def load_state(kind: type[Kept], path: Path) -> Kept:
     if values.keys() != _names(kind):
         if kind is Weights and values.keys() == _names(Checkpoint):
             raise InputError(f"{path} is a state to resume a run from; use its best.pt here.")
-        raise corrupt(path)
+        raise _corrupt(path)
     if not isinstance(values["config"], dict):
-        raise corrupt(path)
+        raise _corrupt(path)
     values["config"] = config_from_values(values["config"], source=str(path))
     return kind(**values)
 
@@ -117,7 +117,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if isinstance(values, dict) and isinstance(values.get("model"), dict):
         values = values["model"]
     if not isinstance(values, dict) or not values:
-        raise corrupt(path)
+        raise _corrupt(path)
     if not all(isinstance(value, Tensor) for value in values.values()):
         raise InputError(f"{path} is not a state dict: it holds other things than tensors.")
     return values
@@ -127,8 +127,7 @@ def _names(kind: type[Weights | Checkpoint]) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
 
-def corrupt(path: Path) -> InputError:
-    """Return the error for a file that nothing can be read from."""
+def _corrupt(path: Path) -> InputError:
     return InputError(f"{path} is not a checkpoint, or it is corrupt.")
 
 
@@ -138,8 +137,7 @@ def same_model_expected(path: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        lost = isinstance(error, RuntimeError) and lost_contact(error)
-        if lost or isinstance(error, torch.OutOfMemoryError):
+        if lost_contact(error) or isinstance(error, torch.OutOfMemoryError):
             raise
         raise InputError(
             f"{path} holds another model than build_model in task/model.py builds now."
@@ -161,15 +159,13 @@ def _read(path: Path) -> Any:
         # torch compares no checksums: without this, changed weights would pass for the real ones.
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             if archive.testzip() is not None:
-                raise corrupt(path)
+                raise zipfile.BadZipFile
         with warnings.catch_warnings():
             # What torch finds odd about a corrupt file says nothing that the error does not.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
-    except InputError:
-        raise
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     except Exception as error:
         # Damage can make the readers of zip files and pickles fail in any way.
-        raise corrupt(path) from error
+        raise _corrupt(path) from error

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed import distributed_c10d
 
-from ..command import InputError, Reported, error_text, exit_status, report_error, stop_status
+from ..command import (
+    InputError,
+    Reported,
+    error_text,
+    exit_status,
+    iter_causes,
+    report_error,
+    stop_status,
+)
 
 Result = TypeVar("Result")
 
@@ -28,18 +36,6 @@ Expected = InputError | OSError
 EXPECTED = (InputError, OSError)
 # How long the others leave rank zero to print what is wrong.
 REPORTING = datetime.timedelta(seconds=5)
-
-
-class FailedElsewhere(Exception):
-    """Another process of the run failed and reports why; this one has only to end.
-
-    Args:
-        cause: the other process's error
-    """
-
-    def __init__(self, cause: Expected) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,26 +75,11 @@ class Processes:
 
     def run_on_main(self, function: Callable[[], Result]) -> Result:
         """Let rank zero do it; everybody gets its result, or fails if it did."""
-        if self.world_size == 1:
-            return function()
-        outcome: list[tuple[Result | None, Expected | None] | None] = [None]
-        failure: Expected | None = None
-        if self.is_main:
-            try:
-                outcome[0] = (function(), None)
-            except EXPECTED as error:
-                failure = error
-                outcome[0] = (None, error)
-        distributed.broadcast_object_list(outcome, src=0)
-        if failure is not None:
-            raise failure
-        result, elsewhere = cast(tuple[Result, Expected | None], outcome[0])
-        if elsewhere is not None:
-            raise FailedElsewhere(elsewhere)
-        return result
+        result = self.run_on_all(lambda: function() if self.is_main else None)
+        return cast(Result, self.gather(result)[0])
 
     def run_on_all(self, function: Callable[[], Result]) -> Result:
-        """Do it everywhere; if it fails anywhere, all fail, and rank zero reports which did."""
+        """Do it everywhere; if it fails anywhere, all fail, with the error of the lowest rank."""
         if self.world_size == 1:
             return function()
         result, failure = None, None
@@ -106,14 +87,10 @@ class Processes:
             result = function()
         except EXPECTED as error:
             failure = error
-        failures = self.gather(failure)
-        first = next((rank for rank, error in enumerate(failures) if error is not None), None)
-        if first is None:
-            return cast(Result, result)
-        cause = cast(Expected, failures[first])
-        if not self.is_main:
-            raise FailedElsewhere(cause)
-        raise cause if first == 0 else _named(cause, first)
+        for rank, found in enumerate(self.gather(failure)):
+            if found is not None:
+                raise _named(found, rank)
+        return cast(Result, result)
 
     def broadcast(self, tensors: list[Tensor]) -> None:
         """Give everybody rank zero's values, in place."""
@@ -159,9 +136,10 @@ def launched_processes() -> Iterator[Processes]:
         yield processes
         # Who leaves early takes away what the others may still be talking to.
         distributed.barrier()
-    except (*EXPECTED, FailedElsewhere) as error:
+    except EXPECTED as error:
         _forget_frames(error)
-        raise Reported(_report_in_turn(error, processes)) from error
+        _report_once(error, processes)
+        raise Reported(exit_status(error)) from error
     except BaseException as error:
         _forget_frames(error)
         if not stop_status(error) and isinstance(error, Exception) and lost_contact(error):
@@ -200,24 +178,22 @@ def _end_with_torchrun() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def _forget_frames(error: BaseException | None) -> None:
+def _forget_frames(error: BaseException) -> None:
     """Let go of what the functions that an error has ended were holding; their lines stay."""
-    while error:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+    for each in iter_causes(error):
+        traceback.clear_frames(each.__traceback__)
 
 
-def _report_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> int:
-    """Let rank zero print what is wrong before anybody ends; return the exit status.
+def _report_once(error: Expected, processes: Processes) -> None:
+    """Let rank zero print what is wrong before anybody ends.
 
     torchrun ends all processes as soon as one has, even in the middle of a sentence.
     """
-    cause = error.cause if isinstance(error, FailedElsewhere) else error
     store = distributed_c10d._get_default_store()
     if processes.is_main:
-        report_error(error_text(cause))
+        report_error(error_text(error))
         store.set("reported", "")
-        return exit_status(cause)
+        return
     try:
         store.wait(["reported"], REPORTING)
     except distributed.DistNetworkError:
@@ -225,12 +201,12 @@ def _report_in_turn(error: Expected | FailedElsewhere, processes: Processes) -> 
         pass
     except RuntimeError:
         # It is nothing that rank zero knows of.
-        report_error(error_text(cause))
-    return exit_status(cause)
+        report_error(error_text(error))
 
 
 def _named(error: Expected, rank: int) -> Expected:
-    """Put the rank into an error's text."""
-    if isinstance(error, OSError):
-        return OSError(error.errno, f"rank {rank}: {error.strerror or error}", error.filename)
-    return InputError(f"rank {rank}: {error}")
+    """Put the rank into an error's text, unless it is rank zero's."""
+    if rank == 0:
+        return error
+    kind = InputError if exit_status(error) == 2 else OSError
+    return kind(f"rank {rank}: {error_text(error)}")

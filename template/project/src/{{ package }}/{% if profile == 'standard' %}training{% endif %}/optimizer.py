@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,17 +29,9 @@ SCHEDULES: dict[str, Course] = {
 }
 
 # Modules whose parameters place or scale features, whatever their shape.
-UNDECAYED_MODULES = (
-    nn.Embedding,
-    nn.EmbeddingBag,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.RMSNorm,
-)
+UNDECAYED_MODULES = (nn.Embedding, nn.EmbeddingBag, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 # Last words of a parameter's name that mark a scale or a table of vectors.
-UNDECAYED_LAST_WORDS = frozenset(
-    {"embedding", "embeddings", "gain", "gamma", "positions", "scale"},
-)
+UNDECAYED_LAST_WORDS = ("embedding", "embeddings", "gain", "gamma", "positions", "scale")
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -54,13 +46,15 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     - or a word of its own name is "bias", as in ``in_proj_bias`` and ``bias_k``,
     - or the last word is in ``UNDECAYED_LAST_WORDS``, as in ``token_embedding``.
     """
-    decayed: list[nn.Parameter] = []
-    undecayed: list[nn.Parameter] = []
-    for owner, name, parameter in _trainable_parameters(module):
-        (decayed if _decays(owner, name, parameter) else undecayed).append(parameter)
+    decayed: dict[nn.Parameter, bool] = {}
+    for owner in module.modules():
+        for name, parameter in owner.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                # One that is shared counts where it is first.
+                decayed.setdefault(parameter, _decays(owner, name, parameter))
     groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": undecayed, "weight_decay": 0.0},
+        {"params": [each for each in decayed if decayed[each]], "weight_decay": weight_decay},
+        {"params": [each for each in decayed if not decayed[each]], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 
@@ -70,10 +64,9 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     kind: Any = _find(OPTIMIZERS, config.name, "optimizer.name")
     groups = parameter_groups(module, config.weight_decay)
     try:
-        optimizer: Optimizer = kind(groups, lr=config.learning_rate, **config.options)
+        return kind(groups, lr=config.learning_rate, **config.options)
     except (TypeError, ValueError) as error:
         raise InputError(f"optimizer.options do not suit {config.name}: {error}.") from error
-    return optimizer
 
 
 def build_schedule(optimizer: Optimizer, config: OptimizerConfig, total_steps: int) -> LambdaLR:
@@ -104,16 +97,6 @@ def restore_schedule(schedule: LambdaLR, state: dict[str, Any]) -> None:
     for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
     schedule._last_lr = rates
-
-
-def _trainable_parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
-    """Give each trainable parameter once, shared ones too, with its owner and its name there."""
-    seen: set[nn.Parameter] = set()
-    for owner in module.modules():
-        for name, parameter in owner.named_parameters(recurse=False):
-            if parameter.requires_grad and parameter not in seen:
-                seen.add(parameter)
-                yield owner, name, parameter
 
 
 def _decays(owner: nn.Module, name: str, parameter: nn.Parameter) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -31,5 +30,4 @@ def plot_losses(records: Sequence[Record], path: Path) -> None:
     axes.set_ylabel("loss")
     axes.grid(alpha=0.3)
     axes.legend()
-    FigureCanvasAgg(figure)  # becomes the canvas that the figure is saved with
     write_atomically(path, lambda file: figure.savefig(file, format="png"))

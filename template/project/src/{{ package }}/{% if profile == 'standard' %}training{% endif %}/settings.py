@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..command import InputError
+from ..command import InputError, require
 from ..task.settings import DEFAULTS
 from .config import TrainConfig
 
@@ -26,7 +26,14 @@ OLD_NAMES = {
 }
 # Settings of optional parts, with the values that need no such part.
 LEFT_OUT = {"strategy": "ddp", "tracker": "none"}
-CALLED = {int: "an integer", float: "a number", str: "a string", Path: "a path"}
+# By the type of a setting: which values it takes, and what they are called.
+FORMS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a string"),
+    Path: ((str, Path), "a path"),
+}
 
 
 def default_config() -> TrainConfig:
@@ -42,23 +49,26 @@ def read_config(path: Path) -> TrainConfig:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise InputError(f"{path} is not a TOML file: {error}.") from error
-    values = _renamed(values, source=str(path))
-    return config_from_values(_merged(DEFAULTS, values), source=str(path))
+    return config_from_values(values, source=str(path), defaults=DEFAULTS)
 
 
-def config_from_values(values: Mapping[str, Any], source: str) -> TrainConfig:
+def config_from_values(
+    values: Mapping[str, Any],
+    source: str,
+    defaults: Mapping[str, Any] = {},
+) -> TrainConfig:
     """Make settings of plain values; ``source`` names them where one is refused."""
     try:
-        config: TrainConfig = _convert(TrainConfig, _renamed(values, source), source, name="")
+        return _convert(TrainConfig, _merged(defaults, _renamed(values)), name="")
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
     except TypeError as error:
         raise InputError(f"task/settings.py: {error}.") from error
-    return config
 
 
 def config_to_values(config: TrainConfig) -> dict[str, Any]:
     """Make plain values of settings: dictionaries, lists, numbers, strings and None."""
-    values: dict[str, Any] = _plain(config)
-    return values
+    return _plain(dataclasses.asdict(config))
 
 
 def require_round_trip(config: TrainConfig) -> None:
@@ -69,8 +79,8 @@ def require_round_trip(config: TrainConfig) -> None:
     if changed or config != back:
         raise InputError(
             f"task/settings.py: {', '.join(changed) or 'a setting'} would come back from a "
-            f"checkpoint as another value: use numbers, strings, paths, tuples, lists, "
-            f"dictionaries and dataclasses of these."
+            "checkpoint as another value: use numbers, strings, paths, tuples, lists, "
+            "dictionaries and dataclasses of these."
         )
 
 
@@ -121,7 +131,7 @@ def _setting_names(kind: Any, prefix: str = "") -> Iterator[str]:
             yield from _setting_names(field, f"{prefix}{name}.")
 
 
-def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     known = set(_setting_names(TrainConfig))
     renamed = {
         name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
@@ -136,7 +146,7 @@ def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         section, _, new_name = new.rpartition(".")
         new_table = renamed.setdefault(section, {}) if section else renamed
         if not isinstance(new_table, dict) or new_name in new_table:
-            raise InputError(f"{source}: {old} is the old name of {new}: keep one of them.")
+            raise InputError(f"{old} is the old name of {new}: keep one of them.")
         new_table[new_name] = old_table.pop(name)
     for name, value in LEFT_OUT.items():
         # Recorded where the part was chosen, as it was in every repository before 0.4.
@@ -146,10 +156,6 @@ def _renamed(values: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {
-            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -157,98 +163,74 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _convert(kind: Any, value: Any, source: str, name: str) -> Any:
+def _convert(kind: Any, value: Any, name: str) -> Any:
     """Return the value as the setting's type; refuse one that would lose something.
 
     Raises:
         TypeError: settings cannot have this type
     """
     if dataclasses.is_dataclass(kind):
-        return _build(kind, value, source, name)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        return _build(kind, value, name)
+    origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return _convert_to_any(arguments, value, source, name)
+        return _convert_to_any(arguments, value, name)
     if origin is typing.Literal:
-        if value not in arguments:
-            choices = " or ".join(map(str, arguments))
-            raise InputError(f"{source}: {name} must be {choices}; it is {value!r}.")
+        require(value in arguments, name, repr(value), " or ".join(map(str, arguments)))
         return value
-    if kind in (tuple, list, dict) or origin in (tuple, list, dict):
-        return _convert_items(origin or kind, arguments, value, source, name)
+    if origin in (tuple, list, dict):
+        return _convert_items(origin, arguments, value, name)
     if kind is type(None):
-        if value is not None:
-            raise InputError(f"{source}: {name} must be left out; it is {value!r}.")
+        require(value is None, name, repr(value), "left out")
         return None
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise InputError(f"{source}: {name} must be true or false; it is {value!r}.")
-        return value
-    if kind not in CALLED:
+    if kind not in FORMS:
         raise TypeError(f"{name} has the type {kind}, which settings cannot have")
-    accepted = {int: (int,), float: (int, float), str: (str,), Path: (str, Path)}[kind]
+    accepted, called = FORMS[kind]
     # A bool is an int to Python, but `epochs = true` is a slip.
-    if not isinstance(value, accepted) or isinstance(value, bool):
-        raise InputError(f"{source}: {name} must be {CALLED[kind]}; it is {value!r}.")
+    fits = isinstance(value, accepted) and isinstance(value, bool) == (kind is bool)
+    require(fits, name, repr(value), called)
     try:
         return kind(value)
     except OverflowError:
-        raise InputError(f"{source}: {name} is too large.") from None
+        raise InputError(f"{name} is too large.") from None
 
 
-def _build(kind: Any, value: Any, source: str, name: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{source}: {name} must be a table of settings; it is {value!r}.")
+def _build(kind: Any, value: Any, name: str) -> Any:
+    require(isinstance(value, Mapping), name, repr(value), "a table of settings")
     prefix = f"{name}." if name else ""
     known = typing.get_type_hints(kind)
     for each in value:
         if each not in known:
             there = ", ".join(prefix + one for one in known)
-            raise InputError(f"{source}: there is no setting {prefix}{each}; there are {there}.")
-    return kind(
-        **{
-            each: _convert(known[each], given, source, prefix + each)
-            for each, given in value.items()
-        }
-    )
+            raise InputError(f"there is no setting {prefix}{each}; there are {there}.")
+    return kind(**{each: _convert(known[each], value[each], prefix + each) for each in value})
 
 
-def _convert_to_any(kinds: tuple[Any, ...], value: Any, source: str, name: str) -> Any:
+def _convert_to_any(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
     """Convert to the first of several types that takes the value as it is."""
     first: InputError | None = None
     # An integer is a float too, and a path a string: what fits exactly comes first.
     for kind in sorted(kinds, key=lambda kind: type(value) is not kind):
         try:
-            return _convert(kind, value, source, name)
+            return _convert(kind, value, name)
         except InputError as error:
             first = first or error
     raise first or TypeError(f"{name} has no type")
 
 
-def _convert_items(
-    kind: Any,
-    arguments: tuple[Any, ...],
-    value: Any,
-    source: str,
-    name: str,
-) -> Any:
+def _convert_items(kind: Any, arguments: tuple[Any, ...], value: Any, name: str) -> Any:
     if not arguments:
         raise TypeError(f"{name} does not say what is in it: write {kind.__name__}[...]")
     if kind is dict:
-        if not isinstance(value, Mapping):
-            raise InputError(f"{source}: {name} must be a table; it is {value!r}.")
+        require(isinstance(value, Mapping), name, repr(value), "a table")
+        of_key, of_value = arguments
         return {
-            _convert(arguments[0], key, source, name): _convert(
-                arguments[1], each, source, f"{name}.{key}"
-            )
+            _convert(of_key, key, name): _convert(of_value, each, f"{name}.{key}")
             for key, each in value.items()
         }
-    if not isinstance(value, list | tuple):
-        raise InputError(f"{source}: {name} must be a list; it is {value!r}.")
+    require(isinstance(value, list | tuple), name, repr(value), "a list")
     if kind is list or arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(arguments) != len(value):
-        raise InputError(f"{source}: {name} must have {len(arguments)} items; it is {value!r}.")
-    pairs = zip(arguments, value, strict=True)
-    return kind(
-        _convert(one, each, source, f"{name}[{number}]") for number, (one, each) in enumerate(pairs)
-    )
+        raise InputError(f"{name} must have {len(arguments)} items; it is {value!r}.")
+    pairs = enumerate(zip(arguments, value, strict=True))
+    return kind(_convert(one, each, f"{name}[{number}]") for number, (one, each) in pairs)
