@@ -69,8 +69,8 @@ def require_round_trip(config: TrainConfig) -> None:
     if changed or config != back:
         raise InputError(
             f"task/settings.py: {', '.join(changed) or 'a setting'} would come back from a "
-            f"checkpoint as another value: use numbers, strings, paths, tuples, lists, dictionaries "
-            f"and dataclasses of these."
+            f"checkpoint as another value: use numbers, strings, paths, and tuples, lists, "
+            f"dictionaries and dataclasses of these."
         )
 
 
