@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOURTH = Path(__file__).resolve().parent / "fourth"
 # By package: the task that it is rendered with. The fourth's is then replaced by our own.
 TASKS = {"digits": "digits", "tabular": "tabular", "sequence": "sequence", "fourth": "digits"}
+# Likewise, with the minimal profile.
+MINIMAL = {f"minimal_{task}": task for task in ("digits", "tabular", "sequence")}
 EXPORTS = "[onnx, torch-export, quantize, prune, aoti, torchscript, executorch, torchserve, triton]"
 PARTS = (
     "fsdp=true",
@@ -67,8 +69,9 @@ def render(folder: Path) -> None:
         ["git", "add", "--all"],
         ["git", "commit", "--quiet", "--message", "The working template"],
     ]
-    for package, task in TASKS.items():
-        chosen = ("-d", f"package={package}", "-d", f"task={task}", *ANSWERS)
+    for package, task in (TASKS | MINIMAL).items():
+        more = ANSWERS if package in TASKS else ["-d", "profile=minimal"]
+        chosen = ("-d", f"package={package}", "-d", f"task={task}", *more)
         copier = [sys.executable, "-m", "copier", "copy", "-q", "--defaults", *chosen]
         commands.append([*copier, ".", f"../{package}"])
     for command in commands:
@@ -98,7 +101,7 @@ def rendered() -> Path:
 
 
 REPOSITORIES = rendered()
-PATHS = [str(REPOSITORIES / package / "src") for package in TASKS]
+PATHS = [str(REPOSITORIES / package / "src") for package in TASKS | MINIMAL]
 sys.path[:0] = PATHS
 
 

@@ -78,9 +78,8 @@ def require_round_trip(config: TrainConfig) -> None:
     changed = sorted(name for name in ours if ours[name] != theirs.get(name, ours))
     if changed or config != back:
         raise InputError(
-            f"task/settings.py: {', '.join(changed) or 'a setting'} would come back from a "
-            "checkpoint as another value: use numbers, strings, paths, tuples, lists, "
-            "dictionaries and dataclasses of these."
+            f"task/settings.py: a checkpoint would change {', '.join(changed) or 'a setting'}: use "
+            f"numbers, strings, paths, and tuples, lists, dictionaries, dataclasses of these."
         )
 
 
