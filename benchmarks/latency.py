@@ -27,7 +27,7 @@ EXPORTS = (
 )
 # The greatest ratio to the model's own time that we accept, at either batch size.
 LIMITS = {"aoti": 1.0, "quantize --method onnx": 1.0}
-# Unless told otherwise, glibc gives memory back after each batch and asks for it again in the next:
+# By default, glibc gives memory back after each batch and asks for it again in the next:
 # whether it does is up to what else a process holds, and it doubles the time of a batch.
 ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),

@@ -34,7 +34,7 @@ def broken(config: Any) -> Any:
 
 
 if __name__ == "__main__":
-    from fourth.training import trainer
+    from fourth.training import sampling, trainer
 
     _, FAULT, *arguments = sys.argv
     if FAULT == "unreached":
@@ -47,5 +47,5 @@ if __name__ == "__main__":
 
         trainer.build_model = build_model
     else:
-        trainer.splits = broken
+        sampling.splits = broken
     sys.exit(run_command(lambda: main(arguments)))

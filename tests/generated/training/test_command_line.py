@@ -107,7 +107,7 @@ def test_nor_is_one_that_closes_it_while_work_is_done(finished: Path, tmp_path: 
         (["--config", "a.toml", "--resume", "b"], "Give --config or --resume"),
         (["--optimizer.name", "adagrad"], "optimizer.name must be adam, adamw, sgd, or a path"),
         (["--optimizer.schedule", "step"], "optimizer.schedule must be constant, cosine, lin"),
-        (["--optimizer.options", "beta", "1"], "optimizer.options do not suit adamw: "),
+        (["--optimizer.options", "beta", "1"], "adamw cannot be built with optimizer.options {"),
         (["--init-from", "missing.pt"], "Cannot read missing.pt: No such file or directory."),
         (["--output-dir", ""], "output_dir must be a folder of the run's own; it is empty."),
     ],

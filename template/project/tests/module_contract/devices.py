@@ -49,7 +49,7 @@ def meta_initialisation(case: Case) -> Findings:
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
         regular = ordinary.get(name, tensor)
-        # A mask may be all True by right: what an ordinary build shows too is no sign.
+        # A mask may be all True by right: what an ordinary build shows too proves nothing.
         if unwritten(tensor) and not unwritten(regular):
             owner = name.rpartition(".")[0]
             missing = "has no reset_parameters()" if owner in without else "does not fill it"
@@ -219,7 +219,7 @@ def runs(
     context: AbstractContextManager[object],
     dtype: torch.dtype | None = None,
 ) -> Findings:
-    """Why forward fails in that precision; an operation that torch lacks is no fault."""
+    """Why forward fails in that precision; an operation that torch lacks is not a fault."""
     try:
         with context:
             case.evaluate(module, case.inputs(dtype=dtype))

@@ -15,7 +15,8 @@ from torch.utils import _pytree as pytree
 from ..checkpoints.state import Weights, load_trained
 from ..command import InputError
 from ..interface import Batch, Dimension, Inputs, Splits
-from ..task.data import DYNAMIC, inputs, splits
+from ..task.data import DYNAMIC, inputs
+from ..training.sampling import load_splits
 from .target import quiet
 
 MAX_SAMPLES = 1000
@@ -219,7 +220,7 @@ def load_subject(path: Path) -> Subject:
         path,
         trained.model.requires_grad_(False),
         trained.weights,
-        splits(trained.weights.config.data),
+        load_splits(trained.weights.config),
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
     )

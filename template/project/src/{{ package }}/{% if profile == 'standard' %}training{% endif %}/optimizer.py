@@ -62,11 +62,15 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     """Return the optimizer of the settings over the module's parameter groups."""
     kind: Any = _find(OPTIMIZERS, config.name, "optimizer.name")
+    if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
+        raise InputError(f"optimizer.name names {config.name!r}, which is not an Optimizer.")
     groups = parameter_groups(module, config.weight_decay)
     try:
         return kind(groups, lr=config.learning_rate, **config.options)
     except (TypeError, ValueError) as error:
-        raise InputError(f"optimizer.options do not suit {config.name}: {error}.") from error
+        raise InputError(
+            f"{config.name} cannot be built with optimizer.options {config.options}: {error}."
+        ) from error
 
 
 def build_schedule(optimizer: Optimizer, config: OptimizerConfig, total_steps: int) -> LambdaLR:

@@ -19,10 +19,22 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 from ..command import InputError
 from ..distributed.processes import Processes
 from ..interface import Batch, Samples, Splits
+from ..task.data import splits
 from .config import TrainConfig
 from .random_state import derived_seed, seeded
+from .settings import suitable_settings_expected
 
 Collate = Callable[[list[Any]], Batch]
+
+
+def load_splits(config: TrainConfig) -> Splits:
+    """Return the task's samples, or say in one sentence why there are none."""
+    with suitable_settings_expected("task/data.py"):
+        loaded = splits(config.data)
+    for name in ("train", "validation", "test"):
+        if not len(getattr(loaded, name)):
+            raise InputError(f"task/data.py: with these settings there are no samples for {name}.")
+    return loaded
 
 
 class ShardedBatches(Sampler[list[tuple[int, int]]]):

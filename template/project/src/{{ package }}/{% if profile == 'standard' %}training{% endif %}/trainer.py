@@ -16,7 +16,6 @@ from ..command import InputError
 from ..distributed.processes import SINGLE, Processes, launch_name
 from ..distributed.wrap import ParallelModel
 from ..interface import Batch, Samples, Splits
-from ..task.data import splits
 from ..task.model import build_model
 from ..task.objective import loss as task_loss
 from .config import TrainConfig
@@ -24,7 +23,7 @@ from .device import autocast, build_scaler, choose_device
 from .evaluation import Evaluation, evaluate, to_device
 from .optimizer import build_optimizer, build_schedule, rates_at, restore_schedule
 from .random_state import derived_seed, random_state, restore_random_state, seed_everything
-from .sampling import ShardedBatches, read, training_loader
+from .sampling import ShardedBatches, load_splits, read, training_loader
 from .settings import suitable_settings_expected
 from .warm_start import load_matching
 
@@ -273,11 +272,7 @@ def _nonzero(count: Any) -> Any:
 
 def _splits(config: TrainConfig) -> Splits:
     """Return the task's samples, or those of the first few batches alone (``overfit_batches``)."""
-    with suitable_settings_expected("task/data.py"):
-        whole = splits(config.data)
-    for name in ("train", "validation", "test"):
-        if not len(getattr(whole, name)):
-            raise InputError(f"task/data.py makes no samples for {name} of these settings.")
+    whole = load_splits(config)
     if not config.overfit_batches:
         return whole
     count = config.overfit_batches * config.batch_size
