@@ -62,7 +62,8 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     """Return the optimizer of the settings over the module's parameter groups."""
     kind: Any = _find(OPTIMIZERS, config.name, "optimizer.name")
-    if not (isinstance(kind, type) and issubclass(kind, Optimizer)):
+    is_optimizer = isinstance(kind, type) and issubclass(kind, Optimizer)
+    if not is_optimizer:
         raise InputError(f"optimizer.name names {config.name!r}, which is not an Optimizer.")
     groups = parameter_groups(module, config.weight_decay)
     try:
