@@ -84,7 +84,7 @@ PARTS = {
     "profile": Part(
         {"profile": "standard"},
         ("scripts/train_tmux.py", "src/strokes/training/*.py", "src/strokes/checkpoints/*.py"),
-        r"train_tmux|tensorboard|torchrun",
+        r"train_tmux|tensorboard",
     ),
 }
 ALL_OFF = {"package": "strokes", "docker": False, "exports": []}
