@@ -25,11 +25,16 @@ TASKS = {"digits": "digits", "tabular": "tabular", "sequence": "sequence", "four
 MINIMAL = {f"minimal_{task}": task for task in ("digits", "tabular", "sequence")}
 EXPORTS = "[onnx, torch-export, quantize, prune, aoti, torchscript, executorch, torchserve, triton]"
 PARTS = (
+    "activation_checkpointing=true",
+    # What files of version 0.3 hold still loads in repositories that are as old.
+    "before_0_4=true",
     "fsdp=true",
     "profiler=true",
     "server=true",
     "slurm=true",
     "sweep=true",
+    "warm_start=true",
+    "workers=true",
     f"exports={EXPORTS}",
 )
 ANSWERS = [text for part in PARTS for text in ("-d", part)]

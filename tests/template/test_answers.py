@@ -72,8 +72,13 @@ CHOICES: dict[str, list[Any]] = {
     "profile": [
         {"exports": ["onnx", "torch-export"]},
         {"exports": ["prune"], "server": True, "fsdp": True, "trackers": ["mlflow"]},
-        {"exports": [], "slurm": True, "sweep": True},
-        {"exports": ["torch-export", "aoti", "executorch", "torchserve"], "trackers": ["wandb"]},
+        {"exports": [], "slurm": True, "sweep": True, "activation_checkpointing": True},
+        {
+            "exports": ["torch-export", "aoti", "executorch", "torchserve"],
+            "trackers": ["wandb"],
+            "warm_start": True,
+            "workers": True,
+        },
         {
             "exports": list(TARGETS),
             "server": True,
@@ -81,6 +86,10 @@ CHOICES: dict[str, list[Any]] = {
             "slurm": True,
             "sweep": True,
             "trackers": ["mlflow", "wandb"],
+            "activation_checkpointing": True,
+            "before_0_4": True,
+            "warm_start": True,
+            "workers": True,
         },
         {"profile": "minimal"},
     ],

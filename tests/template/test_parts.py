@@ -70,6 +70,21 @@ PARTS = {
         r"SERVE_TOKEN|\bserving/|requests\.py|strokes\.serve\b",
     ),
     "fsdp": Part({"fsdp": True}, ("src/strokes/distributed/fsdp.py",), r"(?i)fsdp|fully_shard"),
+    "activation_checkpointing": Part(
+        {"activation_checkpointing": True},
+        ("src/strokes/distributed/activation_checkpointing.py",),
+        r"(?i)activation.checkpointing|torch\.utils\.checkpoint\b",
+    ),
+    "workers": Part(
+        {"workers": True},
+        ("src/strokes/training/workers.py",),
+        r"--workers|forkserver|config\.workers",
+    ),
+    "warm_start": Part(
+        {"warm_start": True},
+        ("src/strokes/training/warm_start.py",),
+        r"warm.start|init.from|read_weights",
+    ),
     "slurm": Part({"slurm": True}, ("scripts/train.sbatch",), r"(?i)sbatch|slurm"),
     "mlflow": Part({"trackers": ["mlflow"]}, (), r"(?i)mlflow"),
     "wandb": Part({"trackers": ["wandb"]}, (), r"(?i)wandb|W&B|weights & biases"),

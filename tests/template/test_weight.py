@@ -55,6 +55,10 @@ def test_only_the_user_s_rooms_name_what_is_learned(render: Render, profile: str
         "fsdp": True,
         "server": True,
         "sweep": True,
+        "activation_checkpointing": True,
+        "before_0_4": True,
+        "warm_start": True,
+        "workers": True,
         "trackers": ["mlflow", "wandb"],
     }
     # The package and the project could be called after what is learned.

@@ -10,7 +10,7 @@ import torch
 from digits.checkpoints.state import Weights, load_state, load_trained
 from digits.command import InputError
 from digits.task.model import build_model
-from digits.training import settings
+from digits.training import old_names
 from digits.training.settings import (
     config_from_values,
     config_to_values,
@@ -40,7 +40,7 @@ def expect_old(config: Any) -> None:
 def test_a_task_may_use_a_name_that_another_setting_once_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(settings.OLD_NAMES, "epochs", "batch_size")
+    monkeypatch.setitem(old_names.OLD_NAMES, "epochs", "batch_size")
 
     config = config_from_values({"epochs": 3, "batch_size": 8}, source="test")
 

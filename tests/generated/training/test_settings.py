@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fourth.checkpoints import state as fourth_state
+from fourth.command import InputError
 from fourth.task import settings as fourth
 from fourth.train import parse
 from fourth.training import settings as fourth_settings
@@ -245,3 +246,13 @@ def test_without_shards_the_old_name_of_the_only_strategy_loads(
     status, output, errors = changed("training/config.py", field, "", "--check", f"--config={file}")
 
     assert (status, output, errors) == (0, "The arguments are valid.\n", "")
+
+
+def test_a_run_still_loads_whose_repository_has_lost_a_part_that_it_did_not_use() -> None:
+    recorded = {"epochs": 3, "patience": 0, "gone": False, "without": None, "tracker": "none"}
+
+    config = fourth_settings.recorded_config(recorded, source="best.pt")
+
+    assert (config.epochs, config.batch_size) == (3, 64)
+    with pytest.raises(InputError, match=r"^best.pt: there is no setting gone; there are epochs, "):
+        fourth_settings.recorded_config(recorded | {"gone": 2}, source="best.pt")
