@@ -272,6 +272,7 @@ def count_files(folders: list[Path]) -> int:
     return sum(len(files) for folder in folders for _, _, files in os.walk(folder))
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_the_whole_repository_or_none(workspace: Path) -> None:
     command = [sys.executable, "-m", "scaffolder", "new", "project", str(workspace / "digits")]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)

@@ -127,6 +127,7 @@ def killed_half_way(root: Path) -> None:
         recover(root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("obstacle", [None, "tests"])
 def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_for_the_next_command(
     tmp_path: Path, obstacle: str | None

@@ -13,9 +13,19 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def needs_slow_checks(fault: Fault) -> bool:
+    return any(CHECKS[name].slow for name in fault.checks)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * needs_slow_checks(fault))
+        for fault in FAULTS
+    ],
+)
 def test_only_these_checks_fail(fault: Fault) -> None:
-    slow = any(CHECKS[name].slow for name in fault.checks)
+    slow = needs_slow_checks(fault)
     findings = run_checks(fault.contract, slow=slow)
     text = "\n".join(map(str, findings)) or "nothing found"
     assert {finding.check for finding in findings} == fault.checks, text

@@ -38,6 +38,7 @@ PARTS = (
     f"exports={EXPORTS}",
 )
 ANSWERS = [text for part in PARTS for text in ("-d", part)]
+LONGEST = ("test_processes.py", "test_one_voice.py", "test_targets.py")
 HOUR = 3600
 IDENTITY = "[user]\n\tname = Ada Example\n\temail = ada@example.org\n"
 
@@ -103,6 +104,11 @@ def rendered() -> Path:
             partial.rename(folder)
         folder.touch()
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest come first, so that no process waits for one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 REPOSITORIES = rendered()

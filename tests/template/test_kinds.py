@@ -191,11 +191,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
         ("ruff", "format", "--check", "--no-cache"),
         ("mypy",),
         ("pytest", "-q", "--doctest-modules", "src"),
-        ("pytest", "-q", "-m", "not slow", "tests/layers", "tests/models"),
-        pytest.param(
-            ("pytest", "-q", "-m", "slow", "tests/layers", "tests/models"),
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(("pytest", "-q", "tests/layers", "tests/models"), marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )
