@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -30,7 +31,9 @@ def checkout(tmp_path: Path) -> Path:
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- A thing.\n")
     (checkout / ".gitignore").write_text("__pycache__/\n.pytest_cache/\nbuild/\n")
     (checkout / "tests" / "template").mkdir(parents=True)
-    (checkout / "tests" / "stages.toml").write_text('[template]\ntests = ["tests/template"]\n')
+    table = '[template]\ntests = ["tests/template"]\ninputs = ["tests/template/*"]\n'
+    (checkout / "tests" / "stages.toml").write_text(table)
+    (checkout / ".ci").mkdir()
     (checkout / "tests" / "template" / "test_template.py").write_text(PASSING)
     git("init", "-q", "-b", "main", cwd=checkout)
     commit(checkout)
@@ -77,9 +80,14 @@ def state(checkout: Path) -> tuple[str, str, str, bytes]:
     return (
         git("rev-parse", "HEAD", cwd=checkout),
         git("tag", "--list", cwd=checkout),
-        git("status", "--porcelain", cwd=checkout),
+        changes(checkout),
         bundle.read_bytes() if bundle.exists() else b"",
     )
+
+
+def changes(checkout: Path) -> str:
+    """What git sees as changed, but for the record of the stages, which stays."""
+    return git("status", "--porcelain", "--", ".", ":(exclude).ci", cwd=checkout)
 
 
 def test_a_release_records_version_changelog_template_and_tag(
@@ -92,6 +100,7 @@ def test_a_release_records_version_changelog_template_and_tag(
     log = (checkout / "CHANGELOG.md").read_text()
     assert "## Unreleased\n\n## 90.0.0 (" in log
     assert log.endswith(")\n\n- A thing.\n")
+    assert "template" in json.loads(git("show", "HEAD:.ci/passed.json", cwd=checkout))
     assert git("status", "--porcelain", cwd=checkout) == ""
     assert git("describe", "--exact-match", cwd=checkout).strip() == "v90.0.0"
     bundle = checkout / "scaffolder" / "template.bundle"
@@ -244,7 +253,7 @@ def test_a_failed_release_keeps_what_was_written_meanwhile(checkout: Path) -> No
     write_hook(checkout, "pre-commit", "echo idea > new.txt; exit 1")
     assert release(checkout, "90.0.0").returncode == 1
     assert (checkout / "new.txt").read_text() == "idea\n"
-    assert git("status", "--porcelain", cwd=checkout) == "?? new.txt\n"
+    assert changes(checkout) == "?? new.txt\n"
 
 
 def test_a_user_whose_git_finds_no_bare_repositories_can_release(

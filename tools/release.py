@@ -32,8 +32,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSION_FILE = ROOT / "scaffolder" / "__init__.py"
 CHANGELOG = ROOT / "CHANGELOG.md"
 UNRELEASED = "## Unreleased\n"
+# The stages of the tests that passed, which the run before a release records.
+PASSED = ROOT / ".ci" / "passed.json"
 # All that a release changes, and so all that a failed one has to put back.
-CHANGED = (VERSION_FILE, CHANGELOG, RELEASES)
+CHANGED = (VERSION_FILE, CHANGELOG, RELEASES, PASSED)
 
 
 def main() -> None:
@@ -91,7 +93,8 @@ def _head() -> str:
 
 def _require_clean() -> None:
     """Refuse what is not committed, whether git shows it or ignores it."""
-    if changes := git("status", "--porcelain", cwd=ROOT):
+    others = f":(exclude){PASSED.relative_to(ROOT).as_posix()}"
+    if changes := git("status", "--porcelain", "--", ".", others, cwd=ROOT):
         sys.exit(f"The work tree has changes; commit them or put them away:\n{changes}")
     committed = git("ls-files", "-z", "--", "copier.yml", "template", cwd=ROOT).split("\0")
     present = {path.relative_to(ROOT).as_posix() for path in template_files(ROOT)}
@@ -113,7 +116,7 @@ def _require_passing_stages() -> None:
     print("Running all stages of the tests …", flush=True)
     # Every stage runs where this is set, with tests that take too long for every change.
     environment = {**os.environ, "NNSCAFFOLD_RELEASE": "1"}
-    command = [sys.executable, "tools/stages.py"]
+    command = [sys.executable, "tools/stages.py", "--record"]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         sys.exit("The tests fail; nothing was released.")
 
@@ -162,7 +165,7 @@ def _record_template(version: Version) -> None:
 
 
 def _commit_and_tag(version: Version) -> None:
-    paths = [str(path) for path in CHANGED]
+    paths = [str(path) for path in CHANGED if path.exists()]
     git("add", "--", *paths, cwd=ROOT)  # the first release's bundle is new to git
     git("commit", "-q", "-m", f"Release {version.tag}", "--", *paths, cwd=ROOT)
     git("tag", "-a", version.tag, "-m", f"nnscaffold {version.tag}", cwd=ROOT)
