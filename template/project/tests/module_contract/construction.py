@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -61,16 +61,16 @@ def construction(case: Case) -> Findings:
 
 def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
     """The rule behind an exception of the constructor."""
-    with early_registration_tolerated() as history:
+    with early_registration_tolerated() as (early, initialised):
         try:
             case.raw_build()
         except Exception as second:
             error = second
-    if history.early:
-        module, attribute = history.early
+    if early:
+        module, attribute = early[0]
         name = type(module).__name__
         path = f"{name}.{attribute}"
-        if any(one is module for one in history.initialised):
+        if any(one is module for one in initialised):
             problem = f"is assigned before `{name}.__init__` reaches `nn.Module.__init__`"
             return finding(path, problem, "NN102")
         problem = f"is assigned, and `{name}.__init__` never reaches `nn.Module.__init__`"
@@ -84,23 +84,18 @@ def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Fi
     return literals[0] if literals else unexpected(error, "the constructor raises ")
 
 
-@dataclass
-class History:
-    """What happened to the registries while a constructor ran."""
-
-    # The first module that registers something before it is initialised, and what it registers.
-    early: tuple[nn.Module, str] | None = None
-    initialised: list[nn.Module] = field(default_factory=list)
-
-
 @contextmanager
-def early_registration_tolerated() -> Iterator[History]:
-    """Let a constructor go on after an early assignment, to see whether it initialises later."""
-    history = History()
+def early_registration_tolerated() -> Iterator[tuple[list[tuple[nn.Module, str]], list[nn.Module]]]:
+    """Let a constructor go on after an early assignment, to see whether it initialises later.
+
+    It notes what is registered before its module is initialised, and the modules that are.
+    """
+    early: list[tuple[nn.Module, str]] = []
+    initialised: list[nn.Module] = []
     initialise, assign, add = nn.Module.__init__, nn.Module.__setattr__, nn.Module.add_module
 
     def watched_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-        history.initialised.append(module)
+        initialised.append(module)
         # Initialising again would throw away what was registered early.
         if "_parameters" not in vars(module):
             initialise(module, *args, **kwargs)
@@ -109,7 +104,7 @@ def early_registration_tolerated() -> Iterator[History]:
         def register(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
             registers = method is not assign or isinstance(args[0], _REGISTERED)
             if registers and "_parameters" not in vars(module):
-                history.early = history.early or (module, name)
+                early.append((module, name))
                 initialise(module)
             method(module, name, *args, **kwargs)
 
@@ -118,7 +113,7 @@ def early_registration_tolerated() -> Iterator[History]:
     methods = (assign, add, nn.Module.register_buffer, nn.Module.register_parameter)
     patches: Any = {method.__name__: watched(method) for method in methods}
     with patch.multiple(nn.Module, __init__=watched_init, **patches):
-        yield history
+        yield early, initialised
 
 
 @check(after=("construction",), calls_forward=False)

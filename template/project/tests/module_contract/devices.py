@@ -7,7 +7,7 @@ from torch.func import functional_call
 from .construction import all_unregistered
 from .core import BUILT, NO_SHAPES, RUNS, SOUND, Case, Findings, check, in_each_mode, unexpected
 from .findings import Finding, NotApplicable, finding, require
-from .isolation import uninitialised_memory_marked
+from .isolation import mark_uninitialised_memory
 from .training import make_double
 from .tree import arguments, convert, disagreement, is_lazy, state_of, submodules, tensors
 from .watches import DeviceWatch
@@ -31,8 +31,8 @@ _WITHOUT_VALUES = (
 @check(after=("construction", "registry"), calls_forward=False)
 def initialisation(case: Case) -> Findings:
     """Every parameter has a value that something wrote."""
-    with uninitialised_memory_marked():
-        module = case.build()
+    mark_uninitialised_memory()
+    module = case.build()
     for name, parameter in module.named_parameters():
         if unwritten(parameter):
             yield finding(name, "nothing writes its initial values", "NN108")
@@ -44,10 +44,10 @@ def meta_initialisation(case: Case) -> Findings:
     module = case.raw_build(device="meta")
     require(not is_lazy(module), NO_SHAPES)
     ordinary = dict(state_of(case.build()))
-    with uninitialised_memory_marked():
-        module.to_empty(device="cpu")
-        # Children first: what a parent does to them in its own reset comes last.
-        module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
+    mark_uninitialised_memory()
+    module.to_empty(device="cpu")
+    # Children first: what a parent does to them in its own reset comes last.
+    module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
         regular = ordinary.get(name, tensor)

@@ -30,15 +30,15 @@ def isolated() -> Iterator[None]:
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     # Torch writes its trace whatever level is set: only its logger as a whole can be turned off.
     trace = logging.getLogger("torch.__trace")
-    with (
-        ExitStack() as stack,
-        torch.random.fork_rng(devices=devices),
-        deterministic_mode_restored(),
-        warnings.catch_warnings(),
-    ):
+    with ExitStack() as stack, torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         stack.callback(random.setstate, random.getstate())
         if numpy := sys.modules.get("numpy"):
             stack.callback(numpy.random.set_state, numpy.random.get_state())
+        fill = _DETERMINISTIC.fill_uninitialized_memory
+        stack.callback(setattr, _DETERMINISTIC, "fill_uninitialized_memory", fill)
+        enabled = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        stack.callback(torch.use_deterministic_algorithms, enabled, warn_only=warn_only)
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
         stack.callback(logging.disable, logging.root.manager.disable)
@@ -60,26 +60,10 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-@contextmanager
-def deterministic_mode_restored() -> Iterator[None]:
-    """Put the deterministic mode back, its warning level and its filling of memory too."""
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = _DETERMINISTIC.fill_uninitialized_memory
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
-        _DETERMINISTIC.fill_uninitialized_memory = fill
-
-
-@contextmanager
-def uninitialised_memory_marked() -> Iterator[None]:
-    """Fill what `torch.empty` returns with NaN, and integers with their maximum."""
-    with deterministic_mode_restored():
-        torch.use_deterministic_algorithms(True)
-        _DETERMINISTIC.fill_uninitialized_memory = True
-        yield
+def mark_uninitialised_memory() -> None:
+    """For the rest of a check, fill what `torch.empty` returns: with NaN, or integers' maximum."""
+    torch.use_deterministic_algorithms(True)
+    _DETERMINISTIC.fill_uninitialized_memory = True
 
 
 def require_gloo() -> None:
