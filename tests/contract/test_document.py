@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from document import DOCUMENT_FILE, PROJECT, Example, anchor, read_document
+from document import DOCUMENT_FILE, Example, anchor, read_document
 from document_examples import ExampleContract, namespace, run
 from module_contract import RULES, run_checks
 
 DOCUMENT = read_document()
-ASSISTANTS_PAGE = PROJECT / "{% if profile == 'standard' %}AGENTS.md{% endif %}.jinja"
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +71,3 @@ def test_table_lists_the_sections_in_their_order() -> None:
 
 def test_links_lead_to_headings() -> None:
     assert set(DOCUMENT.links) <= {anchor(heading) for heading in DOCUMENT.headings}
-
-
-def test_assistants_page_lists_the_same_rules() -> None:
-    lines = ASSISTANTS_PAGE.read_text(encoding="utf-8").splitlines()
-    listed = [line.removeprefix("- ").partition(":")[0] for line in lines if line[:4] == "- NN"]
-    assert listed == [f"{code} {name}" for code, name in DOCUMENT.rules.items()]

@@ -1,6 +1,8 @@
 """The check on two processes: when it is left out, and what becomes of its processes."""
 
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from good import GOOD
+from module_contract import processes
 from module_contract.core import Case, Contract, outcome_of
 from module_contract.findings import NotApplicable
 from stated import WithLinear, stated
@@ -18,17 +21,35 @@ from torch import distributed, nn
 HERE = Path(__file__).parent
 SUITE_FOLDER = HERE.parents[1] / "template" / "project" / "tests"
 PROGRAM = textwrap.dedent("""
-    import sys
+    import os
+    import time
 
-    from good import GOOD
-    from module_contract.isolation import started
+    import torch
     from module_contract.core import Case
+    from module_contract.core import Contract
     from module_contract.core import outcome_of
+    from stated import WithLinear
+    from torch import distributed
+
+
+    class NeverEnds(WithLinear):
+        def forward(self, x):
+            if distributed.is_initialized() and distributed.get_world_size() > 1:
+                print(os.getpid(), flush=True)
+                time.sleep(600)
+            return super().forward(x)
+
+
+    class Stated(Contract):
+        def build(self):
+            return NeverEnds()
+
+        def inputs(self, batch):
+            return (torch.randn(batch, 4),)
+
 
     if __name__ == "__main__":
-        outcome = outcome_of(Case(GOOD["CountsTogether"]), "two_processes")
-        print(outcome, *[process.pid for process in started().processes], flush=True)
-        sys.stdin.read()
+        outcome_of(Case(Stated()), "two_processes")
 """)
 
 
@@ -53,27 +74,39 @@ def test_a_module_without_parameters_and_buffers_is_left_out() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", [False, True])
-def test_no_process_outlives_the_one_that_started_it(killed: bool, tmp_path: Path) -> None:
+def test_no_process_outlives_the_check() -> None:
+    assert outcome_of(Case(GOOD["CountsTogether"]), "two_processes") is None
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_a_process_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "TIME_LIMIT", 0.0)
+    # The second one sleeps for a second.
+    lost = processes.failure_to_end(time.sleep)
+    assert re.fullmatch("process [01] of 2 does not answer", lost)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_the_one_that_started_it(how: signal.Signals, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     with subprocess.Popen(
         [sys.executable, str(program)],
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(SUITE_FOLDER)])},
     ) as run:
         assert run.stdout is not None
-        outcome, *pids = run.stdout.readline().split()
-        assert outcome == "None"
-        assert len(pids) == 2
-        assert all(is_running(int(pid)) for pid in pids)
-        if killed:
-            run.send_signal(signal.SIGKILL)
-    assert run.returncode == (-signal.SIGKILL if killed else 0)
+        pids = [int(run.stdout.readline()) for _ in range(2)]
+        assert all(map(is_running, pids))
+        run.send_signal(how)
+    assert run.returncode == -how
     until = time.monotonic() + 60
-    while any(is_running(int(pid)) for pid in pids):
+    while any(map(is_running, pids)):
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -4,10 +4,11 @@ import doctest
 import inspect
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .core import BUILT, Case, Findings, Instance, check, unexpected
-from .findings import Finding, NotApplicable, finding
+from .findings import Finding, NotApplicable, finding, require
 from .state import unpicklable
 from .tree import held_outside_registry, join, state_of, submodules
 from .watches import DeviceWatch, is_torch, place
@@ -49,7 +50,7 @@ def construction(case: Case) -> Findings:
         yield finding(path or kind, problem, "NN101")
     if broken:
         return
-    literals = list(watch.literals())
+    literals = watch.findings("NN301")
     yield from literals
     for path, tensor in () if literals else state_of(module):
         if tensor.device.type != torch.get_default_device().type:
@@ -60,46 +61,41 @@ def construction(case: Case) -> Findings:
 
 def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
     """The rule behind an exception of the constructor."""
-    with early_registration_tolerated() as history:
+    with early_registration_tolerated() as (early, initialised):
         try:
             case.raw_build()
         except Exception as second:
             error = second
-    if history.early:
-        module, attribute = history.early
+    if early:
+        module, attribute = early[0]
         name = type(module).__name__
         path = f"{name}.{attribute}"
-        if any(one is module for one in history.initialised):
+        if any(one is module for one in initialised):
             problem = f"is assigned before `{name}.__init__` reaches `nn.Module.__init__`"
             return finding(path, problem, "NN102")
         problem = f"is assigned, and `{name}.__init__` never reaches `nn.Module.__init__`"
         return finding(path, problem, "NN101")
-    if history.refused_key:
-        problem = f"the key cannot be used: {error.args[0] if error.args else error}"
-        return finding(history.refused_key, problem, "NN110")
-    for literal in watch.literals():
-        return literal
-    return unexpected(error, "the constructor raises ")
-
-
-@dataclass
-class History:
-    """What happened to the registries while a constructor ran."""
-
-    # The first module that registers something before it is initialised, and what it registers.
-    early: tuple[nn.Module, str] | None = None
-    refused_key: str = ""
-    initialised: list[nn.Module] = field(default_factory=list)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(error, KeyError) and frame.f_code is nn.Module.add_module.__code__:
+            owner, key = frame.f_locals["self"], frame.f_locals["name"]
+            problem = f"the key cannot be used: {error.args[0]}"
+            return finding(f"{type(owner).__name__}[{key!r}]", problem, "NN110")
+    literals = watch.findings("NN301")
+    return literals[0] if literals else unexpected(error, "the constructor raises ")
 
 
 @contextmanager
-def early_registration_tolerated() -> Iterator[History]:
-    """Let a constructor go on after an early assignment, to see whether it initialises later."""
-    history = History()
-    initialise, assign, add_module = nn.Module.__init__, nn.Module.__setattr__, nn.Module.add_module
+def early_registration_tolerated() -> Iterator[tuple[list[tuple[nn.Module, str]], list[nn.Module]]]:
+    """Let a constructor go on after an early assignment, to see whether it initialises later.
+
+    It notes what is registered before its module is initialised, and the modules that are.
+    """
+    early: list[tuple[nn.Module, str]] = []
+    initialised: list[nn.Module] = []
+    initialise, assign, add = nn.Module.__init__, nn.Module.__setattr__, nn.Module.add_module
 
     def watched_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-        history.initialised.append(module)
+        initialised.append(module)
         # Initialising again would throw away what was registered early.
         if "_parameters" not in vars(module):
             initialise(module, *args, **kwargs)
@@ -108,21 +104,16 @@ def early_registration_tolerated() -> Iterator[History]:
         def register(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
             registers = method is not assign or isinstance(args[0], _REGISTERED)
             if registers and "_parameters" not in vars(module):
-                history.early = history.early or (module, name)
+                early.append((module, name))
                 initialise(module)
-            try:
-                method(module, name, *args, **kwargs)
-            except KeyError:
-                if method is add_module:
-                    history.refused_key = f"{type(module).__name__}[{name!r}]"
-                raise
+            method(module, name, *args, **kwargs)
 
         return register
 
-    methods = (assign, add_module, nn.Module.register_buffer, nn.Module.register_parameter)
+    methods = (assign, add, nn.Module.register_buffer, nn.Module.register_parameter)
     patches: Any = {method.__name__: watched(method) for method in methods}
     with patch.multiple(nn.Module, __init__=watched_init, **patches):
-        yield history
+        yield early, initialised
 
 
 @check(after=("construction",), calls_forward=False)
@@ -203,11 +194,8 @@ def representation(case: Case) -> Findings:
     kind = type(case.raw_build())
     initialise = kind.__init__
     with patch.object(kind, "__init__", autospec=True, side_effect=initialise) as watched:
-        module = case.raw_build()
-    try:
-        text = repr(module)
-    except RuntimeError as error:
-        raise NotApplicable(f"repr needs a forward first: {error}") from None
+        module = case.build()
+    text = repr(module)
     lines, allowed = len(text.splitlines()), expected_lines(module)
     if lines > allowed:
         fix = "Return one line from `extra_repr()`."
@@ -242,8 +230,7 @@ def examples(case: Case) -> Findings:
     if file is None or is_torch(getattr(file, "__file__", None) or ""):
         raise NotApplicable("the module's file is not the author's")
     tests = [test for test in doctest.DocTestFinder().find(file) if test.examples]
-    if not tests:
-        raise NotApplicable("no docstring of the module's file has an example")
+    require(tests, "no docstring of the module's file has an example")
     for test in tests:
         yield from failures(test)
 

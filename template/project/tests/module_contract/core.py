@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding
+from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding, require
 from .isolation import isolated, seed_everything
-from .tree import apply, batch_axis, convert, extrapolated, nested, shapes, stated_shapes, tensors
+from .tree import apply, batch_axis, convert, extrapolated, is_lazy, shapes, stated_shapes, tensors
 from .watches import line_of, place_of
 
 BATCH = 3
 INPUT_SEED = 1000
+NO_SHAPES = "a lazy module has no shapes before its first forward"
 
 
 class Contract:
@@ -115,8 +116,7 @@ class Case:
         """Build with a fixed seed, in the mode asked for, lazy parameters given their shapes."""
         module = self.raw_build(**options)
         if is_lazy(module):
-            if options.get("device") is not None:
-                raise NotApplicable("a lazy module has no shapes before its first forward")
+            require(options.get("device") is None, NO_SHAPES)
             module.eval()
             dtype = options.get("dtype") or torch.get_default_dtype()
             with torch.no_grad():
@@ -165,7 +165,7 @@ class Case:
         """The shape of the output, stated or observed, as nested tuples and dictionaries."""
         stated = self.contract.output_shape(batch)
         if stated is not None:
-            return nested(stated)
+            return extrapolated(stated, stated, batch)
         if "shapes" not in self.kept:
             self.kept["shapes"] = [
                 shapes(self.evaluate(self.build(training=False), self.inputs(size)))
@@ -184,15 +184,9 @@ class Case:
 
     def require_batch(self, *, of_output: bool = True) -> None:
         """Leave the check if the inputs, or the outputs, do not depend on the batch."""
-        if all(axis is None for axis in self.input_axes()):
-            raise NotApplicable("the inputs have no batch dimension")
-        if of_output and all(axis is None for axis in self.output_axes()):
-            raise NotApplicable("the output has no batch dimension")
-
-
-def is_lazy(module: nn.Module) -> bool:
-    state = (*module.parameters(), *module.buffers())
-    return any(map(nn.parameter.is_lazy, state))
+        require({*self.input_axes()} - {None}, "the inputs have no batch dimension")
+        if of_output:
+            require({*self.output_axes()} - {None}, "the output has no batch dimension")
 
 
 Findings = Iterator[Finding]

@@ -1,18 +1,15 @@
 """Checks of memory, devices and precision: first values, `device=`, `dtype=`, and conversions."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from .construction import all_unregistered
-from .core import BUILT, RUNS, SOUND, Case, Findings, check, in_each_mode, is_lazy, unexpected
-from .findings import Finding, NotApplicable, finding
-from .isolation import uninitialised_memory_marked
+from .core import BUILT, NO_SHAPES, RUNS, SOUND, Case, Findings, check, in_each_mode, unexpected
+from .findings import Finding, NotApplicable, finding, require
+from .isolation import mark_uninitialised_memory
 from .training import make_double
-from .tree import arguments, convert, disagreement, state_of, submodules, tensors
+from .tree import arguments, convert, disagreement, is_lazy, state_of, submodules, tensors
 from .watches import DeviceWatch
 
 # What torch says of an operation that it lacks in that precision on the CPU.
@@ -23,13 +20,19 @@ _LACKING = (
     # oneDNN, whose LSTM needs AVX-512 for it
     "could not create a primitive descriptor",
 )
+# What torch raises when a tensor without values is asked for one.
+_WITHOUT_VALUES = (
+    *("DataDependentOutputException", "DynamicOutputShapeException", "NotImplementedError"),
+    *("GuardOnDataDependentSymNode", "UnsupportedFakeTensorException"),
+    "UnsupportedOperatorException",
+)
 
 
 @check(after=("construction", "registry"), calls_forward=False)
 def initialisation(case: Case) -> Findings:
     """Every parameter has a value that something wrote."""
-    with uninitialised_memory_marked():
-        module = case.build()
+    mark_uninitialised_memory()
+    module = case.build()
     for name, parameter in module.named_parameters():
         if unwritten(parameter):
             yield finding(name, "nothing writes its initial values", "NN108")
@@ -39,13 +42,12 @@ def initialisation(case: Case) -> Findings:
 def meta_initialisation(case: Case) -> Findings:
     """Built on the meta device, `to_empty` and `reset_parameters()` give a whole module."""
     module = case.raw_build(device="meta")
-    if is_lazy(module):
-        raise NotApplicable("a lazy module has no shapes before its first forward")
+    require(not is_lazy(module), NO_SHAPES)
     ordinary = dict(state_of(case.build()))
-    with uninitialised_memory_marked():
-        module.to_empty(device="cpu")
-        # Children first: what a parent does to them in its own reset comes last.
-        module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
+    mark_uninitialised_memory()
+    module.to_empty(device="cpu")
+    # Children first: what a parent does to them in its own reset comes last.
+    module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
         regular = ordinary.get(name, tensor)
@@ -74,14 +76,14 @@ def unwritten(tensor: Tensor) -> bool:
 @in_each_mode
 def host_fetches(case: Case, training: bool) -> Findings:
     """`forward` fetches no value to the host, which a GPU would have to wait for."""
-    yield from watched_forward(case, training).host_fetches()
+    yield from watched_forward(case, training).findings("NN404")
 
 
 @check(after=(*RUNS, "host_fetches"))
 @in_each_mode
 def devices(case: Case, training: bool) -> Findings:
     """`forward` computes on its inputs' device and names no other."""
-    yield from watched_forward(case, training).literals()
+    yield from watched_forward(case, training).findings("NN301")
     yield from misplaced(case, case.build(training=training))
 
 
@@ -98,7 +100,12 @@ def watched_forward(case: Case, training: bool) -> DeviceWatch:
 def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     """What keeps a module whose state and inputs are on another device from running there."""
     try:
-        fake, no_values = fake_mode()
+        # Torch's own affair, which a later one may move; and slow to import.
+        from torch._subclasses.fake_tensor import FakeTensorMode
+        from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+        # Its tensors have no values.
+        fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
     except (ImportError, AttributeError) as error:
         raise NotApplicable(f"torch has changed what this needs: {error}") from None
     # Moved before the fake mode starts: inside it, `.to("meta")` fails on good modules too.
@@ -111,47 +118,23 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
             output = functional_call(module, state, args, kwargs)
         stray = [path for path, tensor in tensors(output, "output") if tensor.device.type != "meta"]
         problem = f"{stray[0]} is left on another device" if stray else watch.split
-    except no_values as error:
-        # A module that asks for a value is not thereby wrong; the devices named until then are.
-        if named := list(watch.literals()):
-            return named
-        raise NotApplicable(f"depends on values ({type(error).__name__})") from None
     except Exception as error:
-        problem = " ".join(str(error).split())
+        kind, problem = type(error).__name__, " ".join(str(error).split())
+        if kind in _WITHOUT_VALUES:
+            # To ask for a value is no fault by itself; the devices named until then are.
+            if named := watch.findings("NN301"):
+                return named
+            raise NotApplicable(f"depends on values ({kind})") from None
         if "device" not in problem or "autocast" in problem:
             raise NotApplicable(f"inconclusive without a device: {problem}") from None
-    return list(culprits(watch, problem)) if problem else []
+    return culprits(watch, problem) if problem else []
 
 
-def fake_mode() -> tuple[Any, tuple[type[Exception], ...]]:
-    """A mode in which tensors have no values, and how it says that one was asked for."""
-    # Torch's own affair, which a later one may move; and slow to import.
-    from torch._subclasses import fake_tensor
-    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, ShapeEnv
-
-    no_values = (
-        fake_tensor.DataDependentOutputException,
-        fake_tensor.DynamicOutputShapeException,
-        fake_tensor.UnsupportedFakeTensorException,
-        fake_tensor.UnsupportedOperatorException,
-        GuardOnDataDependentSymNode,
-        NotImplementedError,
-    )
-    return fake_tensor.FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()), no_values
-
-
-def culprits(watch: DeviceWatch, problem: str) -> Findings:
+def culprits(watch: DeviceWatch, problem: str) -> list[Finding]:
     """The lines behind a tensor on the wrong device, the most certain kind of them first."""
-    named = [*watch.literals(), *watch.host_fetches()]
-    yield from named
-    for line, text in watch.created.items():
-        yield finding(line, text, "NN302")
-    if named or watch.created:
-        return
-    for line, text in watch.foreign.items():
-        yield finding(line, text, "NN201")
-        return
-    yield finding("forward", f"does not stay on the inputs' device: {problem}")
+    certain = [one for code in ("NN301", "NN404", "NN302") for one in watch.findings(code)]
+    lost = finding("forward", f"does not stay on the inputs' device: {problem}")
+    return certain or watch.findings("NN201")[:1] or [lost]
 
 
 @check(after=BUILT, calls_forward=False)
@@ -203,26 +186,22 @@ def converted(case: Case, dtype: torch.dtype) -> Findings:
     # Not `.to(dtype)`, which would throw the imaginary part of complex state away.
     make_double(module) if dtype is torch.float64 else module.bfloat16()
     yield from of_other_type(module, dtype, "Let `_apply` reach it.")
-    yield from runs(case, module, nullcontext(), dtype)
+    yield from runs(case, module, dtype)
 
 
 @check(after=SOUND)
 def autocast(case: Case) -> Findings:
     """Forward runs under `torch.autocast`."""
     module = case.build(training=False)
-    yield from runs(case, module, torch.autocast("cpu", dtype=torch.bfloat16))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = list(runs(case, module))
+    yield from found
 
 
-def runs(
-    case: Case,
-    module: nn.Module,
-    context: AbstractContextManager[object],
-    dtype: torch.dtype | None = None,
-) -> Findings:
+def runs(case: Case, module: nn.Module, dtype: torch.dtype | None = None) -> Findings:
     """Why forward fails in that precision; an operation that torch lacks is not a fault."""
     try:
-        with context:
-            case.evaluate(module, case.inputs(dtype=dtype))
+        case.evaluate(module, case.inputs(dtype=dtype))
     except (RuntimeError, ValueError, TypeError) as error:
         if any(text in str(error) for text in _LACKING):
             raise NotApplicable(f"torch lacks an operation on the CPU: {error}") from None
@@ -242,8 +221,7 @@ def meets_complex(case: Case) -> bool:
 @check(after=SOUND)
 def cuda(case: Case) -> Findings:
     """On a CUDA device the module computes what it computes on the CPU, and it comes back whole."""
-    if not torch.cuda.is_available():
-        raise NotApplicable("no CUDA device")
+    require(torch.cuda.is_available(), "no CUDA device")
     module = case.build(training=False)
     expected = case.evaluate(module)
     module.to("cuda")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
 from .devices import watched_forward
@@ -214,7 +215,7 @@ def fixed_sizes(case: Case) -> Findings:
     # Torch may have changed what this looks at: no line is named then, and nothing fails.
     with contextlib.suppress(Exception):
         found = conditions_on_batch(case)
-    fetched = watched_forward(case, training=False).fetched if found else {}
+    fetched = watched_forward(case, training=False).noted["NN404"] if found else {}
     for line, condition in found.items():
         if line in fetched:
             yield finding(line, BY_VALUE, "NN404", BY_SHAPE)
@@ -232,23 +233,18 @@ def conditions_on_batch(case: Case) -> dict[Place, str]:
     module, remaining = case.build(training=False), iter(case.input_axes())
     environment = ShapeEnv()
     fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=environment)
-    symbols: set[Any] = set()
 
     def free(tensor: Tensor) -> Tensor:
         axis = next(remaining)
         sizes = [DimDynamic.DUCK if at == axis else DimDynamic.STATIC for at in range(tensor.dim())]
         context: Any = StatelessSymbolicContext(dynamic_sizes=sizes)
-        traced = fake.from_tensor(tensor, symbolic_context=context)
-        if axis is not None:
-            size: Any = traced.shape[axis]
-            symbols.add(size.node.expr)
-        return traced
+        return fake.from_tensor(tensor, symbolic_context=context)
 
     inputs = convert(case.inputs(), free)
     with (
         torch.no_grad(),
         fake,
-        convolutions_free(environment),
+        ConvolutionsFree(environment),
         lines_that_change(lambda: len(environment.guards)) as lines,
         contextlib.suppress(Exception),  # how far it gets is all that matters
     ):
@@ -257,26 +253,25 @@ def conditions_on_batch(case: Case) -> dict[Place, str]:
     done = 0
     for line, count in lines:
         for guard in environment.guards[done:count]:
-            batch = next((one for one in symbols if guard.expr.free_symbols == {one}), None)
+            # All batches are of one size, for which there is one symbol.
+            batch = next(iter(guard.expr.free_symbols), None)
             if batch is not None and any(guard.expr.subs(batch, size) != True for size in _SIZES):  # noqa: E712
                 found.setdefault(line, str(guard.expr).replace(str(batch), "batch"))
         done = count
     return found
 
 
-def convolutions_free(environment: Any) -> contextlib.AbstractContextManager[object]:
-    """Let no convolution limit the batch: by its size torch chooses how, and takes any."""
-    from torch.utils._python_dispatch import TorchDispatchMode
+class ConvolutionsFree(TorchDispatchMode):
+    """Lets no convolution limit the batch: by its size torch chooses how, and takes any."""
 
-    class ConvolutionsFree(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            convolves = func is torch.ops.aten.convolution.default
-            with environment.suppress_guards() if convolves else contextlib.nullcontext():
-                return func(*args, **(kwargs or {}))
+    def __init__(self, environment: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.environment = environment
 
-    return ConvolutionsFree()  # type: ignore[no-untyped-call]
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        convolves = func is torch.ops.aten.convolution.default
+        with self.environment.suppress_guards() if convolves else contextlib.nullcontext():
+            return func(*args, **(kwargs or {}))
 
 
 def causes(error: BaseException) -> list[BaseException]:

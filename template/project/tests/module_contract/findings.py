@@ -1,8 +1,8 @@
 """The rules that running a module can break, and the findings in which a check names them."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -12,10 +12,9 @@ class Rule:
     code: str
     name: str
     fix: str
-    severity: Literal["error", "warning"] = "error"
 
 
-# Code and name of each rule, `W` for a warning, and what to do.
+# Code and name of each rule, and what to do.
 _TABLE = """
 NN101 missing-super-init
     Call `super().__init__()` first in `__init__`.
@@ -33,17 +32,17 @@ NN107 non-leaf-parameter
     Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.
 NN108 uninitialised-parameter
     Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.
-NN109 repeated-module W
+NN109 repeated-module
     Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.
 NN110 reserved-module-key
     Choose a key without dots that is not an attribute of the container.
-NN112 unused-module W
+NN112 unused-module
     Use the module in `forward`, or remove it from `__init__`.
 NN201 tensor-attribute
     Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.
 NN202 graph-retained
     Return it, or keep only the latest value, detached.
-NN203 buffer-rebound W
+NN203 buffer-rebound
     Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.
 NN204 parameter-rebound
     Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.
@@ -55,23 +54,17 @@ NN401 input-mutated
     Work on a new tensor: use the operation without the trailing underscore.
 NN402 ignores-training-mode
     Pass `training=self.training`, or register `nn.Dropout` in `__init__`.
-NN404 host-sync W
+NN404 host-sync
     Keep the value a tensor on its device.
-NN405 ambiguous-squeeze W
+NN405 ambiguous-squeeze
     Name the dimension: `.squeeze(dim)`.
-NN501 unpicklable-attribute W
+NN501 unpicklable-attribute
     Use a function or class at the top level of its file, and no open resource.
 """
 
 
-def _rules() -> Iterator[Rule]:
-    lines = _TABLE.split("\n")[1:-1]
-    for heading, fix in zip(lines[::2], lines[1::2], strict=True):
-        code, name, *warning = heading.split()
-        yield Rule(code, name, fix.strip(), "warning" if warning else "error")
-
-
-RULES = {rule.code: rule for rule in _rules()}
+_RULE = re.compile(r"(NN\d+) (\S+)\n +(.+)\n")
+RULES = {code: Rule(code, name, fix) for code, name, fix in _RULE.findall(_TABLE)}
 
 
 class Place(str):
@@ -120,6 +113,12 @@ class ContractViolation(AssertionError):
 
 class NotApplicable(Exception):
     """The check has nothing to say about this module, for the reason given."""
+
+
+def require(condition: object, reason: str) -> None:
+    """Leave the check, for this reason, where the condition is not met."""
+    if not condition:
+        raise NotApplicable(reason)
 
 
 class Blocked(NotApplicable):

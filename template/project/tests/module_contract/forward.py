@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.func import vmap as vectorised
 
 from .core import BATCH, BUILT, RUNS, SOUND, Case, Findings, check, unexpected
-from .findings import NotApplicable, finding
+from .findings import NotApplicable, finding, require
 from .tree import apply, convert, difference, disagreement, is_shape, narrowed, shapes, tensors
 from .watches import DeviceWatch, lines_that_change, random_states
 
@@ -30,9 +30,9 @@ def forward(case: Case) -> Findings:
             except NotImplementedError:
                 raise
             except Exception as error:
-                literals = list(watch.literals())
                 mode = "training" if training else "eval"
-                yield from literals or [unexpected(error, f"in {mode} mode raises ")]
+                raised = unexpected(error, f"in {mode} mode raises ")
+                yield from watch.findings("NN301") or [raised]
                 return
         actual, expected = shapes(output), case.output_shape()
         if actual != expected and not has_extras(actual, expected, training):
@@ -60,8 +60,7 @@ def output_dtype(case: Case) -> Findings:
 def finite_output(case: Case) -> Findings:
     """Ordinary inputs give finite outputs."""
     found = list(tensors(case.evaluate(case.build(training=False)), "output"))
-    if not found:
-        raise NotApplicable("forward returns no tensor")
+    require(found, "forward returns no tensor")
     for path, tensor in found:
         if not torch.isfinite(tensor).all():
             yield finding(path, "holds NaN or infinite values")
@@ -180,8 +179,7 @@ def strided_inputs(case: Case) -> Findings:
     """Inputs that are not contiguous give the same output."""
     module = case.build(training=False)
     inputs = case.inputs()
-    if not any(tensor.dim() for _, tensor in tensors(inputs)):
-        raise NotApplicable("no input has a dimension")
+    require(any(tensor.dim() for _, tensor in tensors(inputs)), "no input has a dimension")
     try:
         expected = case.evaluate(module, inputs)
         actual = case.evaluate(module, convert(inputs, strided))
@@ -254,8 +252,7 @@ def vmap(case: Case) -> Findings:
     module = case.build(training=False)
     batches = [case.inputs(seed=seed) for seed in (0, 1)]
     given = [[tensor for _, tensor in tensors(batch)] for batch in batches]
-    if not given[0]:
-        raise NotApplicable("no input is a tensor")
+    require(given[0], "no input is a tensor")
 
     def call(*values: Tensor) -> Any:
         remaining = iter(values)

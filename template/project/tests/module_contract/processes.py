@@ -1,31 +1,32 @@
 """A slow check on two processes, which share a batch as in distributed training."""
 
+import multiprocessing
+import os
 import pickle
+import signal
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
-from .findings import Finding, NotApplicable, finding
-from .isolation import (
-    WORKERS,
-    WorkerLost,
-    isolated,
-    process_group,
-    require_gloo,
-    started,
-)
+from .findings import Finding, NotApplicable, finding, require
+from .isolation import isolated, process_group, require_gloo
 from .training import backpropagate, learns, objective
 from .tree import difference, disagreement, join, narrowed, submodules, tensors
 
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)
 EMPTY_SHARD = (5, 0)
+# Seconds: for torch and the tests to be imported on a busy machine, and for the work itself.
+TIME_LIMIT = 300.0
 # What gloo says in a process that waits for another one in vain.
 _DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
 _TAKE_PART = (
@@ -47,8 +48,7 @@ def two_processes(case: Case) -> Findings:
     require_gloo()
     case.require_batch(of_output=False)
     module = case.build()
-    if not learns(module) and not own_buffers(module):
-        raise NotApplicable("nothing in it learns or counts")
+    require(learns(module) or own_buffers(module), "nothing in it learns or counts")
     try:
         contract = pickle.dumps(case.contract)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -61,16 +61,14 @@ def two_processes(case: Case) -> Findings:
 
 def together(part: Part, contract: bytes) -> Findings:
     """Let the processes do this; what they find."""
-    pair = started()
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            results = pair.run(take_part, part, contract, Path(folder, "store").as_uri())
-        except WorkerLost as error:
-            yield finding("forward", f"{error} when the module is trained on {WORKERS} processes")
+        files = [Path(folder, str(rank)) for rank in range(len(SHARDS))]
+        if lost := failure_to_end(take_part, part, contract, folder):
+            require(all(file.exists() for file in files), f"no other processes start here: {lost}")
+            problem = f"{lost} when the module is trained on {len(SHARDS)} processes"
+            yield finding("forward", problem)
             return
-    if any(result != Result() for result in results):
-        # One may have come further than the other, and would wait for it in the next check.
-        pair.stop()
+        results: list[Result] = [pickle.loads(file.read_bytes()) for file in files]
     failures = [result for result in results if result.found]
     left_out = [result.left_out for result in results if result.left_out]
     if left_out and not failures:
@@ -79,6 +77,37 @@ def together(part: Part, contract: bytes) -> Findings:
     for result in failures:
         if result.distance == nearest:
             yield from result.found
+
+
+def failure_to_end(job: Callable[..., None], *arguments: Any) -> str:
+    """Call ``job(rank, *arguments)`` in a process for each shard, at once; which one is lost."""
+    # Not forked from here, for a fork cannot use the threads that torch has started: but, where
+    # there is such a thing, from a server that has imported once for all what all of them need.
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:
+        context.set_forkserver_preload(["torch._dynamo", __name__])
+    until = time.monotonic() + TIME_LIMIT
+    processes: list[multiprocessing.Process] = []
+    try:
+        for rank in range(len(SHARDS)):
+            process = context.Process(target=job, args=(rank, *arguments), daemon=True)
+            process.start()
+            processes.append(process)
+        for process in processes:
+            process.join(max(0.0, until - time.monotonic()))
+        codes = [process.exitcode for process in processes]
+    except OSError as error:
+        raise NotApplicable(f"no other processes start here: {error}") from None
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    for rank, code in enumerate(codes):
+        if code != 0:
+            how = "does not answer" if code is None else f"ends with code {code}"
+            return f"process {rank} of {len(SHARDS)} {how}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -91,15 +120,34 @@ class Result:
     distance: int = 2
 
 
-def take_part(rank: int, part: Part, contract: bytes, address: str) -> Result:
-    """Do one of the processes' part; everything that it raises is a result."""
+def take_part(rank: int, part: Part, contract: bytes, folder: str) -> None:
+    """Do one of the processes' part, and write what it finds to a file of that number."""
+    # Ctrl-C is for the process that started this one, whose end ends this one too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    file = Path(folder, str(rank))
+    file.touch()
+    file.write_bytes(pickle.dumps(result_of(rank, part, contract, folder)))
+
+
+def end_with_parent() -> None:
+    """End this process, whatever it does, when the one that started it has ended."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def result_of(rank: int, part: Part, contract: bytes, folder: str) -> Result:
+    """What this process finds; everything that it raises is a result."""
     try:
         stated: Contract = pickle.loads(contract)
     except Exception as error:
         return Result(left_out=f"another process cannot import it: {error}")
     try:
         with isolated():
-            return Result(tuple(part(Case(stated), rank, address)))
+            return Result(tuple(part(Case(stated), rank, Path(folder, "store").as_uri())))
     except NotApplicable as reason:
         return Result(left_out=str(reason))
     except Exception as error:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from .core import SOUND, Case, Findings, check, unexpected
-from .findings import NotApplicable, finding
+from .findings import NotApplicable, finding, require
 from .isolation import process_group
 from .tree import disagreement, join, submodules, tensors
 
@@ -39,8 +39,7 @@ def objective(output: object) -> Tensor:
         real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
         weights = torch.rand(real.shape, generator=generator).to(real) + 0.5
         total = total + (real * weights).sum()
-    if not total.requires_grad:
-        raise NotApplicable("nothing in the output is differentiable")
+    require(total.requires_grad, "nothing in the output is differentiable")
     return total
 
 
@@ -92,8 +91,7 @@ def optimizer_step(case: Case) -> Findings:
     """A step of an optimizer moves every parameter that has a gradient other than zero."""
     module = case.build()
     learning = {name: value for name, value in module.named_parameters() if value.requires_grad}
-    if not learning:
-        raise NotApplicable("no parameter learns")
+    require(learning, "no parameter learns")
     optimizer = torch.optim.SGD(learning.values(), lr=1.0)
     for _ in range(2):
         module.train()
@@ -146,8 +144,7 @@ def gradcheck(case: Case) -> Findings:
         for path, value in (*tensors(inputs, "inputs"), *module.named_parameters())
         if value.requires_grad
     }
-    if not candidates:
-        raise NotApplicable("nothing is differentiable")
+    require(candidates, "nothing is differentiable")
     found = torch.autograd.grad([objective(output)], list(candidates.values()), allow_unused=True)
     # An input that no gradient reaches, such as a target's sign, stays as it is; finite
     # differences know no sparse gradients.
@@ -156,8 +153,7 @@ def gradcheck(case: Case) -> Findings:
         for (path, value), gradient in zip(candidates.items(), found, strict=True)
         if gradient is not None and not gradient.is_sparse
     }
-    if not varied:
-        raise NotApplicable("all gradients are sparse")
+    require(varied, "all gradients are sparse")
 
     def compute(*_: Tensor) -> tuple[Tensor, ...]:
         # Finite differences change the varied tensors where they are, parameters included.
@@ -210,8 +206,7 @@ def other_gradients(module: nn.Module, plain: nn.Module, problem: str) -> Findin
 def data_parallel(case: Case) -> Findings:
     """Under DistributedDataParallel two steps give the same outputs and gradients as without."""
     plain, module = case.build(), case.build()
-    if not learns(module):
-        raise NotApplicable("no parameter learns")
+    require(learns(module), "no parameter learns")
     with process_group():
         wrapped = DistributedDataParallel(module)
         try:
@@ -242,8 +237,7 @@ def sharding(case: Case) -> Findings:
         yield finding(name, problem, fix="Give it the shape (1,).")
     if scalars:
         return
-    if not learns(module):
-        raise NotApplicable("no parameter learns")
+    require(learns(module), "no parameter learns")
     with process_group():
         # Imported here: most runs of a single check never need it.
         from torch.distributed.device_mesh import init_device_mesh

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 
-from .findings import Finding, NotApplicable, finding
+from .findings import Finding, NotApplicable, finding, require
 
 _PLAIN = (bool, int, float, complex, str)
 # What every module carries; anything else in its `vars` was put there by its author.
@@ -20,19 +20,26 @@ _CONTAINERS = (list, tuple, set, frozenset, deque)
 _PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
 
 
+def contents(tree: object) -> dict[Any, Any] | None:
+    """What a mapping, a sequence or a dataclass holds by key, index or field; None for a leaf."""
+    if isinstance(tree, Mapping):
+        return dict(tree)
+    if isinstance(tree, tuple | list):
+        return dict(enumerate(tree))
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+    return None
+
+
 def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Every value that is not a container, with its path, in a fixed order."""
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from leaves(value, f"{path}[{key!r}]")
-    elif isinstance(tree, tuple | list):
-        for index, value in enumerate(tree):
-            yield from leaves(value, f"{path}[{index}]")
-    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        for field in dataclasses.fields(tree):
-            yield from leaves(getattr(tree, field.name), f"{path}.{field.name}")
-    else:
+    held = contents(tree)
+    if held is None:
         yield path, tree
+        return
+    for key, value in held.items():
+        indexed = isinstance(tree, Mapping | tuple | list)
+        yield from leaves(value, f"{path}[{key!r}]" if indexed else f"{path}.{key}")
 
 
 def tensors(tree: object, path: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -43,22 +50,20 @@ def tensors(tree: object, path: str = "") -> Iterator[tuple[str, Tensor]]:
 def convert(
     tree: Any,
     change: Callable[[Tensor], object],
-    plain: Callable[[Any], object] = lambda value: value,
+    other: Callable[[Any], object] = lambda value: value,
 ) -> Any:
-    """The same structure with every tensor changed, and every other value by `plain`."""
-    if isinstance(tree, Tensor):
-        return change(tree)
+    """The same structure with every tensor changed, and every other value by `other`."""
+    held = contents(tree)
+    if held is None:
+        return change(tree) if isinstance(tree, Tensor) else other(tree)
+    changed = {key: convert(value, change, other) for key, value in held.items()}
     if isinstance(tree, Mapping):
-        changed = {key: convert(value, change, plain) for key, value in tree.items()}
         return changed if type(tree) is dict else type(tree)(**changed)
     if isinstance(tree, tuple | list):
-        items = [convert(value, change, plain) for value in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        names = [field.name for field in dataclasses.fields(tree) if field.init]
-        given = {name: getattr(tree, name) for name in names}
-        return dataclasses.replace(tree, **convert(given, change, plain))
-    return plain(tree)
+        named = hasattr(tree, "_fields")
+        return type(tree)(*changed.values()) if named else type(tree)(changed.values())
+    given = {field.name for field in dataclasses.fields(tree) if field.init}
+    return dataclasses.replace(tree, **{name: changed[name] for name in given})
 
 
 def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -77,14 +82,9 @@ def difference(actual: object, expected: object, tolerance: float | None = None)
         return "the outputs have different structures"
     for (path, one), (_, other) in zip(left, right, strict=True):
         if isinstance(one, Tensor) and isinstance(other, Tensor):
+            dense = (one.detach().to_dense(), other.detach().to_dense())
             try:
-                torch.testing.assert_close(
-                    one.detach().to_dense(),
-                    other.detach().to_dense(),
-                    rtol=tolerance,
-                    atol=tolerance,
-                    equal_nan=True,
-                )
+                assert_close(*dense, rtol=tolerance, atol=tolerance, equal_nan=True)
             except AssertionError as error:
                 return f"{path} differs: {' '.join(str(error).split())}"
         elif isinstance(one, _PLAIN) and isinstance(other, _PLAIN) and one != other:
@@ -109,25 +109,17 @@ def disagreement(
 
 
 def shapes(tree: object) -> object:
-    """The same structure with each tensor's shape as a tuple, as `output_shape` states it."""
-    return nested(tree, shape_of)
+    """The same in plain tuples and dictionaries, each tensor's shape in its place."""
+    held = contents(tree)
+    if held is not None:
+        return plain(tree, {key: shapes(value) for key, value in held.items()})
+    if isinstance(tree, Tensor):
+        return tuple(tree.shape)
+    return () if isinstance(tree, bool | int | float | complex) else tree
 
 
-def shape_of(value: object) -> object:
-    if isinstance(value, Tensor):
-        return tuple(value.shape)
-    return () if isinstance(value, bool | int | float | complex) else value
-
-
-def nested(tree: object, change: Callable[[object], object] = lambda value: value) -> object:
-    """The same structure in plain tuples and dictionaries, every value in it changed."""
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        tree = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
-    if isinstance(tree, Mapping):
-        return {key: nested(value, change) for key, value in tree.items()}
-    if isinstance(tree, tuple | list):
-        return tuple(nested(value, change) for value in tree)
-    return change(tree)
+def plain(tree: object, held: dict[Any, Any]) -> object:
+    return tuple(held.values()) if isinstance(tree, tuple | list) else held
 
 
 def is_shape(expected: object) -> bool:
@@ -138,31 +130,25 @@ def stated_shapes(expected: object) -> list[tuple[int, ...]]:
     """The shapes in a structure of them, in the order of the output's tensors."""
     if is_shape(expected):
         return [expected]  # type: ignore[list-item]
-    if isinstance(expected, Mapping):
-        expected = tuple(expected.values())
-    parts = expected if isinstance(expected, tuple) else ()
-    return [shape for part in parts for shape in stated_shapes(part)]
+    held = contents(expected) or {}
+    return [shape for part in held.values() for shape in stated_shapes(part)]
 
 
 def extrapolated(small: Any, large: Any, batch: int) -> Any:
-    """The shapes for any batch, from those for batches of 2 and 3."""
-    if is_shape(small) and is_shape(large) and len(small) == len(large):
-        return tuple(
-            one + (other - one) * (batch - 2) for one, other in zip(small, large, strict=True)
-        )
-    if isinstance(small, dict) and isinstance(large, dict) and small.keys() == large.keys():
-        return {key: extrapolated(small[key], large[key], batch) for key in small}
-    if isinstance(small, tuple) and isinstance(large, tuple) and len(small) == len(large):
-        return tuple(extrapolated(*pair, batch) for pair in zip(small, large, strict=True))
-    if small != large:
-        raise NotApplicable("the structure of the output depends on the batch")
-    return small
+    """The shapes for any batch, in plain tuples and dictionaries, from those for 2 and for 3."""
+    if isinstance(small, int) and isinstance(large, int):
+        return small + (large - small) * (batch - 2)
+    held, others = contents(small) or {}, contents(large) or {}
+    alike = held.keys() == others.keys() and (held or small == large)
+    require(alike, "the structure of the output depends on the batch")
+    if not held:
+        return small
+    return plain(small, {key: extrapolated(held[key], others[key], batch) for key in held})
 
 
 def batch_axis(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
     """The one dimension that follows the batch, from shapes for batches of 2 and 3."""
-    if len(small) != len(large):
-        raise NotApplicable("the number of dimensions depends on the batch")
+    require(len(small) == len(large), "the number of dimensions depends on the batch")
     changed = [axis for axis in range(len(small)) if small[axis] != large[axis]]
     if not changed:
         return None
@@ -206,6 +192,10 @@ def join(path: str, name: str) -> str:
 
 def state_of(module: nn.Module) -> list[tuple[str, Tensor]]:
     return [*module.named_parameters(), *module.named_buffers()]
+
+
+def is_lazy(module: nn.Module) -> bool:
+    return any(nn.parameter.is_lazy(tensor) for _, tensor in state_of(module))
 
 
 def attributes(root: nn.Module) -> Iterator[tuple[str, object, str]]:

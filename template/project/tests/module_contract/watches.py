@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import textwrap
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,14 +37,6 @@ _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-
 
 HOST_FETCHES = frozenset(
     {"item", "cpu", "numpy", "tolist", "__array__", "__float__", "__int__", "__index__", "__bool__"}
-)
-FACTORIES = frozenset(
-    {
-        *("arange", "as_tensor", "empty", "eye", "from_numpy", "full", "linspace", "logspace"),
-        *("normal", "ones", "rand", "randint", "randn", "randperm", "tensor", "zeros"),
-        *("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"),
-        *("tril_indices", "triu_indices"),
-    }
 )
 _DEVICES = frozenset({"cpu", "cuda", "hpu", "meta", "mps", "mtia", "xpu"})
 
@@ -147,17 +140,18 @@ def is_about(node: ast.AST, name: str) -> Any:
 
 
 class DeviceWatch(TorchFunctionMode):
-    """Notes what the author's own lines ask of devices: literals, factories, fetches, squeezes."""
+    """Notes what the author's own lines ask of devices, by the rule that it may break.
+
+    NN301: devices named, NN302: factories without one, NN404: fetches to the host, NN201: tensors
+    from elsewhere; and the shapes that a squeeze without a dimension meets.
+    """
 
     def __init__(self, home: str = "cpu", moved: dict[int, Tensor] | None = None) -> None:
         super().__init__()
         self.home = home
         self.moved = moved or {}
-        self.named: dict[Place, str] = {}
-        self.fetched: dict[Place, str] = {}
+        self.noted: dict[str, dict[Place, str]] = defaultdict(dict)
         self.fetched_lengths: dict[Place, str] = {}
-        self.created: dict[Place, str] = {}
-        self.foreign: dict[Place, str] = {}
         self.squeezed: dict[Place, tuple[int, ...]] = {}
         self.split = ""
         # Kept alive, so that no later tensor takes over an identity.
@@ -176,25 +170,27 @@ class DeviceWatch(TorchFunctionMode):
             if len(devices) > 1:
                 self.split = f"an embedding meets tensors on {' and '.join(sorted(devices))}"
         if line:
-            self.note_foreign(name, line, args, kwargs)
             self.note_request(name, line, args, kwargs)
         result = func(*args, **kwargs)
         if line:
-            self.note_result(name, line, kwargs, result)
+            self.note_result(name, line, args, kwargs, result)
         return result
+
+    def note(self, code: str, line: Place, problem: str) -> None:
+        self.noted[code].setdefault(line, problem)
 
     def follow(self, tensor: Tensor) -> Tensor:
         return self.moved.get(id(tensor), tensor)
 
-    def note_foreign(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
-        """Note tensors on another device that no watched call made."""
-        for _, tensor in tensors((args, kwargs)):
-            if tensor.device.type != self.home and tensor.dim() and id(tensor) not in self.known:
-                met = f"`{name}` meets a tensor of shape {tuple(tensor.shape)}"
-                self.foreign.setdefault(line, f"{met} that is not an input, parameter or buffer")
+    def is_away(self, tensor: Tensor) -> bool:
+        return tensor.device.type != self.home and tensor.dim() > 0
 
     def note_request(self, name: str, line: Place, args: Any, kwargs: Any) -> None:
-        """Note devices named in the call, and values fetched to the host."""
+        """Note tensors that no watched call made, devices named, and values fetched to the host."""
+        for _, tensor in tensors((args, kwargs)):
+            if self.is_away(tensor) and id(tensor) not in self.known:
+                met = f"`{name}` meets a tensor of shape {tuple(tensor.shape)}"
+                self.note("NN201", line, f"{met} that is not an input, parameter or buffer")
         moved_to = args[1:2] if name in ("to", "type") else ()
         by_name = (name,) if name in ("cuda", "xpu") else ()
         for named in (kwargs.get("device"), *moved_to, *by_name):
@@ -203,7 +199,7 @@ class DeviceWatch(TorchFunctionMode):
             if device == "cpu" and name == "to" and isinstance(named, str):
                 self.note_fetch("to('cpu')", line, args)
             elif device and device != self.home:
-                self.named.setdefault(line, f"`{name}` names the device {device!r}")
+                self.note("NN301", line, f"`{name}` names the device {device!r}")
         if name in HOST_FETCHES:
             self.note_fetch(f"{name}()", line, args)
         if name == "squeeze" and len(args) == 1 and "dim" not in kwargs:
@@ -212,25 +208,22 @@ class DeviceWatch(TorchFunctionMode):
     def note_fetch(self, name: str, line: Place, args: Any) -> None:
         """Note a value fetched to the host; lengths apart, for they may turn out legal."""
         lengths = name in ("cpu()", "to('cpu')") and not args[0].is_floating_point()
-        notes = self.fetched_lengths if lengths else self.fetched
+        notes = self.fetched_lengths if lengths else self.noted["NN404"]
         notes.setdefault(line, f"`.{name}` fetches a tensor of shape {tuple(args[0].shape)}")
 
-    def note_result(self, name: str, line: Place, kwargs: Any, result: Any) -> None:
-        """Note what a factory left on another device."""
+    def note_result(self, name: str, line: Place, args: Any, kwargs: Any, result: Any) -> None:
+        """Note what a factory, which is given no tensor, left on another device."""
+        makes = kwargs.get("device") is None and not any(tensors((args, kwargs)))
         for _, tensor in tensors(result):
             self.known[id(tensor)] = tensor
-            away = tensor.device.type != self.home and tensor.dim()
-            if name in FACTORIES and away and kwargs.get("device") is None:
+            if makes and self.is_away(tensor):
                 made = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)}"
-                self.created.setdefault(line, f"{made} without `device=`")
+                self.note("NN302", line, f"{made} without `device=`")
 
-    def literals(self) -> Iterator[Finding]:
-        for line, problem in self.named.items():
-            yield finding(line, problem, "NN301")
-
-    def host_fetches(self) -> Iterator[Finding]:
-        for line, problem in {**self.fetched, **self.fetched_lengths}.items():
-            yield finding(line, problem, "NN404")
+    def findings(self, code: str) -> list[Finding]:
+        """What was noted for a rule."""
+        noted = self.noted[code] | (self.fetched_lengths if code == "NN404" else {})
+        return [finding(line, problem, code) for line, problem in noted.items()]
 
 
 def device_type(device: object) -> str:
