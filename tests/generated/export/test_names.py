@@ -10,7 +10,7 @@ import pytest
 import torch
 from fourth.command import InputError
 from fourth.export import subject as subjects
-from fourth.export.onnx import run_onnx, write_onnx
+from fourth.export.onnx import load, write_onnx
 from fourth.export.torchscript import write_script
 from torch import Tensor, nn
 
@@ -75,7 +75,7 @@ def test_onnx_has_a_name_for_every_output(
     }
     write_onnx(subject, tmp_path / "model.onnx", described)
 
-    found = run_onnx(tmp_path / "model.onnx")(example)
+    found = load(tmp_path)(example)
     for output, expected in zip(found, outputs.values(), strict=True):
         torch.testing.assert_close(output, expected)
 

@@ -4,6 +4,7 @@ The rules are those of the module contract. Their one core is ``tests/module_con
 repository, which is asked wherever it is there; an installed wheel has only the error's text.
 """
 
+import functools
 import importlib.util
 import re
 import sys
@@ -84,11 +85,9 @@ def _refusal(model: nn.Module | None, findings: Sequence[Any]) -> InputError:
     return InputError(f"{name} cannot be exported:{lines}\n{more}".rstrip())
 
 
+@functools.cache
 def _suite() -> Any:
     """Return the contract suite of the repository that this runs in; None where there is none."""
-    for module in list(sys.modules.values()):
-        if getattr(module, "__file__", None) == str(_SUITE):
-            return module
     if not _SUITE.is_file():
         return None
     # By its file, for `tests` is whatever the working folder makes of it.

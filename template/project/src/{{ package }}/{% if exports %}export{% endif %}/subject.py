@@ -54,15 +54,11 @@ class Subject:
             raise InputError(f"{SOURCE} must give dimension 0 of every input the same Dimension.")
         return dimension
 
-    @property
-    def count(self) -> int:
-        """How many test samples are compared."""
-        return min(len(self.splits.test), MAX_SAMPLES)
-
     def samples(self) -> list[Any]:
         """Return the test samples that are compared."""
         total: int = len(self.splits.test)
-        return [self.splits.test[number * total // self.count] for number in range(self.count)]
+        count = min(total, MAX_SAMPLES)
+        return [self.splits.test[number * total // count] for number in range(count)]
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Give these samples in batches; the last one may be smaller."""

@@ -11,11 +11,12 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
 from torch.distributed import distributed_c10d
+from torch.distributed.utils import _sync_params_and_buffers
 
 from ..command import (
     InputError,
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # Failures that a user can understand and fix; any other is a fault of the program.
 Expected = InputError | OSError
-EXPECTED = (InputError, OSError)
+MESSAGE_BYTES = 2**28
 # How long the others leave rank zero to print what is wrong.
 REPORTING = datetime.timedelta(seconds=5)
 
@@ -47,7 +48,6 @@ class Processes:
     local_rank: int = 0
     """The rank among the processes of this machine, which is also the number of its GPU."""
     world_size: int = 1
-    """How many processes there are."""
     grouped: bool = False
     """Whether torchrun started them, so that there is a process group."""
 
@@ -60,9 +60,9 @@ class Processes:
         """Return everybody's value, by rank."""
         if self.world_size == 1:
             return [value]
-        values: list[Result | None] = [None] * self.world_size
+        values: list[Any] = [None] * self.world_size
         distributed.all_gather_object(values, value)
-        return cast(list[Result], values)
+        return values
 
     def all_reduce_max(self, number: int) -> int:
         """Return the largest of everybody's integers; fast enough for every step."""
@@ -85,28 +85,20 @@ class Processes:
         result, failure = None, None
         try:
             result = function()
-        except EXPECTED as error:
+        except (InputError, OSError) as error:
             failure = error
         for rank, found in enumerate(self.gather(failure)):
+            if found is not None and rank > 0:
+                kind = InputError if exit_status(found) == 2 else OSError
+                raise kind(f"rank {rank}: {error_text(found)}")
             if found is not None:
-                raise _named(found, rank)
+                raise found
         return cast(Result, result)
 
     def broadcast(self, tensors: list[Tensor]) -> None:
-        """Give everybody rank zero's values, in place."""
-        kinds = {(tensor.dtype, tensor.device) for tensor in tensors}
-        # One message a kind instead of one a tensor; in an order that all agree on.
-        for dtype, device in sorted(kinds, key=str):
-            same = [
-                tensor.detach()
-                for tensor in tensors
-                if (tensor.dtype, tensor.device) == (dtype, device)
-            ]
-            message = torch.cat([tensor.flatten() for tensor in same])
-            distributed.broadcast(message, src=0)
-            parts = message.split([tensor.numel() for tensor in same])
-            for tensor, part in zip(same, parts, strict=True):
-                tensor.copy_(part.view_as(tensor))
+        """Give everybody rank zero's values, in place: in few messages, as DDP does."""
+        own = [tensor.detach() for tensor in tensors]
+        _sync_params_and_buffers(distributed_c10d._get_default_group(), own, MESSAGE_BYTES, src=0)
 
 
 SINGLE = Processes()
@@ -136,13 +128,14 @@ def launched_processes() -> Iterator[Processes]:
         yield processes
         # Who leaves early takes away what the others may still be talking to.
         distributed.barrier()
-    except EXPECTED as error:
-        _forget_frames(error)
-        _report_once(error, processes)
-        raise Reported(exit_status(error)) from error
     except BaseException as error:
-        _forget_frames(error)
-        if not stop_status(error) and isinstance(error, Exception) and lost_contact(error):
+        # What the functions that it has ended were holding goes; their lines stay.
+        for each in iter_causes(error):
+            traceback.clear_frames(each.__traceback__)
+        if isinstance(error, Expected):
+            _report_once(error, processes)
+            raise Reported(exit_status(error)) from error
+        if not stop_status(error) and lost_contact(error):
             report_error("another process of this run has ended.")
             raise Reported(1) from error
         raise
@@ -178,12 +171,6 @@ def _end_with_torchrun() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def _forget_frames(error: BaseException) -> None:
-    """Let go of what the functions that an error has ended were holding; their lines stay."""
-    for each in iter_causes(error):
-        traceback.clear_frames(each.__traceback__)
-
-
 def _report_once(error: Expected, processes: Processes) -> None:
     """Let rank zero print what is wrong before anybody ends.
 
@@ -196,17 +183,8 @@ def _report_once(error: Expected, processes: Processes) -> None:
         return
     try:
         store.wait(["reported"], REPORTING)
-    except distributed.DistNetworkError:
-        # Rank zero, whose store it is, has printed it and ended before this process asked.
-        pass
-    except RuntimeError:
-        # It is nothing that rank zero knows of.
-        report_error(error_text(error))
-
-
-def _named(error: Expected, rank: int) -> Expected:
-    """Put the rank into an error's text, unless it is rank zero's."""
-    if rank == 0:
-        return error
-    kind = InputError if exit_status(error) == 2 else OSError
-    return kind(f"rank {rank}: {error_text(error)}")
+    except RuntimeError as answer:
+        # A store that is gone went with rank zero, which had printed it. Else it is nothing that
+        # rank zero knows of.
+        if not isinstance(answer, distributed.DistNetworkError):
+            report_error(error_text(error))

@@ -46,10 +46,9 @@ def random_state(device: torch.device) -> dict[str, Any]:
         "numpy": [algorithm, torch.from_numpy(np.asarray(keys).astype(np.int64)), *position],
         "torch": torch.get_rng_state(),
     }
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    if device.type == "mps":
-        state["mps"] = torch.mps.get_rng_state()
+    if device.type != "cpu":
+        # Of the current device, which is this one.
+        state[device.type] = torch.get_device_module(device).get_rng_state()
     return state
 
 
@@ -59,7 +58,5 @@ def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
     algorithm, keys, *position = state["numpy"]
     np.random.set_state((algorithm, keys.numpy().astype(np.uint32), *position))
     torch.set_rng_state(state["torch"])
-    if "cuda" in state and device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"], device)
-    if "mps" in state and device.type == "mps":
-        torch.mps.set_rng_state(state["mps"])
+    if device.type in state:
+        torch.get_device_module(device).set_rng_state(state[device.type])
