@@ -65,18 +65,20 @@ def offer() -> str:
 
 
 def repair() -> bool:
-    """Make the store again from what this tool carries, if it is corrupt; say whether it was.
-
-    The corrupt file is kept beside it: it may hold versions that this tool does not carry.
-    """
+    """Make the store again from what this tool carries, if it is corrupt; say whether it was."""
     with tempfile.TemporaryDirectory(prefix="nnscaffold-") as scratch:
         try:
             gather(Path(scratch), store_path())
         except GitFailed:
-            store_path().replace(store_path().with_suffix(".bundle.corrupt"))
+            _set_aside()
             offer()
             return True
     return False
+
+
+def _set_aside() -> None:
+    """Keep a corrupt store beside its place: it may hold versions that this tool does not carry."""
+    store_path().replace(store_path().with_suffix(".bundle.corrupt"))
 
 
 def _add(carried: Header, root: Path | None, working: str | None) -> None:
@@ -107,7 +109,13 @@ def _rebuild(root: Path | None, working: str | None) -> None:
         repository = Path(scratch)
         # The store first: where two bundles differ on a version, what repositories may already
         # have been made from stays.
-        tags = gather(repository, store_path(), RELEASES)
+        try:
+            tags = gather(repository, store_path(), RELEASES)
+        except GitFailed:
+            if not store_path().exists():
+                raise
+            _set_aside()
+            tags = gather(repository, RELEASES)
         if root and working and read_header(store_path()).tag_of(working) is None:
             record(root, repository, next_prerelease(tags))
         write_bundle(repository, store_path())

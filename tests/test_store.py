@@ -126,6 +126,17 @@ def test_a_corrupt_store_is_replaced(tmp_path: Path) -> None:
     assert "v0.1.0" in read_header(store_path()).tags
 
 
+def test_a_store_that_is_cut_off_is_made_again_by_a_newer_tool(tmp_path: Path) -> None:
+    offer(install(tmp_path / "old", ["v0.1.0"]))
+    store_path().write_bytes(store_path().read_bytes()[:-100])
+
+    assert offer(install(tmp_path / "new", ["v0.1.0", "v0.2.0"])) == "v0.2.0"
+
+    assert {"v0.1.0", "v0.2.0"} == read_header(store_path()).tags.keys()
+    assert store_path().with_suffix(".bundle.corrupt").is_file()
+    git("clone", "-q", str(store_path()), str(tmp_path / "clone"), environment=ISOLATED)
+
+
 def test_commands_that_start_together_leave_one_whole_store(tmp_path: Path) -> None:
     sites = [install(tmp_path / tag, ["v0.1.0", tag]) for tag in ("v0.2.0", "v0.3.0", "v0.4.0")]
     started = [subprocess.Popen([sys.executable, "-c", OFFER], cwd=site) for site in sites]

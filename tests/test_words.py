@@ -19,7 +19,7 @@ READ = (
     "copier.yml",
 )
 # Names that files of version 0.3 may have, and which still load.
-OLD_SETTINGS = "training{% endif %}/settings.py"
+OLD_SETTINGS = "/{% if before_0_4 %}old_names.py{% endif %}"
 
 
 @pytest.mark.parametrize(

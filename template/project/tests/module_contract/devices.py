@@ -121,7 +121,7 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     except Exception as error:
         kind, problem = type(error).__name__, " ".join(str(error).split())
         if kind in _WITHOUT_VALUES:
-            # To ask for a value is no fault by itself; the devices named until then are.
+            # To ask for a value is not wrong by itself; the devices named until then are.
             if named := watch.findings("NN301"):
                 return named
             raise NotApplicable(f"depends on values ({kind})") from None
