@@ -34,7 +34,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 UNRELEASED = "## Unreleased\n"
 # The stages of the tests that passed, which the run before a release records.
 PASSED = ROOT / ".ci" / "passed.json"
-# All that a release changes, and so all that a failed one has to put back.
+# All that a release commits. A failed one puts it back as it was when the stages had passed.
 CHANGED = (VERSION_FILE, CHANGELOG, RELEASES, PASSED)
 
 

@@ -37,6 +37,8 @@ PARTS = (
     "workers=true",
     f"exports={EXPORTS}",
 )
+# The digits with default answers, so without these parts.
+PLAIN = "plain"
 ANSWERS = [text for part in PARTS for text in ("-d", part)]
 LONGEST = ("test_processes.py", "test_one_voice.py", "test_targets.py")
 HOUR = 3600
@@ -80,6 +82,8 @@ def render(folder: Path) -> None:
         chosen = ("-d", f"package={package}", "-d", f"task={task}", *more)
         copier = [sys.executable, "-m", "copier", "copy", "-q", "--defaults", *chosen]
         commands.append([*copier, ".", f"../{package}"])
+    copier = [sys.executable, "-m", "copier", "copy", "-q", "--defaults", "-d", f"package={PLAIN}"]
+    commands.append([*copier, ".", f"../{PLAIN}"])
     for command in commands:
         subprocess.run(command, cwd=template, env=environment, check=True)
     for path in FOURTH.glob("*.py"):
@@ -112,7 +116,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 REPOSITORIES = rendered()
-PATHS = [str(REPOSITORIES / package / "src") for package in TASKS | MINIMAL]
+PATHS = [str(REPOSITORIES / package / "src") for package in [*TASKS, *MINIMAL, PLAIN]]
 sys.path[:0] = PATHS
 
 

@@ -166,6 +166,13 @@ def test_what_is_off_leaves_no_trace(part: str, rendered: dict[str, Path]) -> No
     assert mentions(files_of(rendered[part]), PARTS[part].words) == []
 
 
+def test_a_new_repository_has_nothing_for_files_of_before_0_4(render: Render) -> None:
+    files = files_of(render(copyright_year="2020", license="MIT"))
+
+    assert not [name for name in files if name.endswith("old_names.py")]
+    assert mentions(files, r"0\.3\b|old_names") == []
+
+
 @pytest.mark.slow
 def test_updates_bring_each_part_in_and_take_all_out_again(
     rendered: dict[str, Path],

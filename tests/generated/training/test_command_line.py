@@ -76,13 +76,18 @@ def test_a_reader_that_closes_the_pipe_is_no_error(module: str) -> None:
 
 
 @pytest.mark.slow
-def test_nor_is_one_that_closes_it_while_work_is_done(finished: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", ["| true", ">&-"])
+def test_nor_is_one_that_closes_it_while_work_is_done(
+    closed: str,
+    finished: Path,
+    tmp_path: Path,
+) -> None:
     settings = " ".join(small("digits", epochs=1))
     for words in (
         f"digits.evaluate --checkpoint {finished / 'best.pt'}",
         f"digits.train {settings} --output-dir {tmp_path / 'run'}",
     ):
-        bash = f"set -o pipefail; {sys.executable} -m {words} | true"
+        bash = f"set -o pipefail; {sys.executable} -m {words} {closed}"
         result = subprocess.run(["bash", "-c", bash], capture_output=True, text=True, check=False)
         assert (result.returncode, result.stderr) == (0, "")
 
@@ -194,6 +199,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = path_of(finished, 9).read_bytes()
+    elsewhere = finished.parent / "elsewhere"
     holds = f"error: {finished} holds a run: resume it by --resume {finished}, choose another "
 
     for arguments, complaint in (
@@ -202,12 +208,14 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
         (["--resume", "missing", "--check"], "missing holds no run that could be resumed."),
         (["--resume", finished, "--batch-size", 3], "leave out batch_size, or start a new run"),
         (["--resume", finished, "--model.channels", 3], "leave out model.channels, or start"),
+        (["--resume", finished, "--output-dir", elsewhere], "leave out output_dir, or start"),
     ):
         assert train("digits", *arguments) == 2
         errors = capsys.readouterr().err
         assert complaint in errors
         assert errors.count("\n") == 1
 
+    assert not elsewhere.exists()
     assert path_of(finished, 9).read_bytes() == before
     assert train("digits", "--resume", finished, "--check") == 0
 

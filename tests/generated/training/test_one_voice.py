@@ -31,11 +31,12 @@ pytestmark = pytest.mark.slow
 TRAIN = "fourth.train"
 
 
-def test_two_processes_print_with_one_voice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["digits", "plain"])
+def test_two_processes_print_with_one_voice(package: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     settings = small("digits", epochs=3)
 
-    output = succeed(command("digits.train", *settings, "--output-dir", folder, world_size=2))
+    output = succeed(command(f"{package}.train", *settings, "--output-dir", folder, world_size=2))
 
     lines = output.splitlines()
     assert [line[:9] for line in lines[:3]] == [f"epoch   {number}" for number in (1, 2, 3)]

@@ -343,6 +343,6 @@ def located(case: Case, found: list[Finding]) -> list[Finding]:
     ]
 
 
-def unexpected(error: Exception, doing: str = "", fix: str = "") -> Finding:
+def unexpected(error: BaseException, doing: str = "", fix: str = "") -> Finding:
     text = " ".join(str(error).split()).rstrip(".") or "no message"
     return finding(place_of(error) or "forward", f"{doing}{type(error).__name__}: {text}", fix=fix)

@@ -150,11 +150,11 @@ def result_of(rank: int, part: Part, contract: bytes, folder: str) -> Result:
             return Result(tuple(part(Case(stated), rank, Path(folder, "store").as_uri())))
     except NotApplicable as reason:
         return Result(left_out=str(reason))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return failure(error)
 
 
-def failure(error: Exception) -> Result:
+def failure(error: BaseException) -> Result:
     """What a module raised in one of two processes."""
     text = str(error).lower()
     if "finished reduction" in text:

@@ -213,7 +213,9 @@ class DeviceWatch(TorchFunctionMode):
 
     def note_result(self, name: str, line: Place, args: Any, kwargs: Any, result: Any) -> None:
         """Note what a factory, which is given no tensor, left on another device."""
-        makes = kwargs.get("device") is None and not any(tensors((args, kwargs)))
+        # A scalar tensor, a value to fill with, may be on any device.
+        given = any(tensor.dim() for _, tensor in tensors((args, kwargs)))
+        makes = kwargs.get("device") is None and not given
         for _, tensor in tensors(result):
             self.known[id(tensor)] = tensor
             if makes and self.is_away(tensor):

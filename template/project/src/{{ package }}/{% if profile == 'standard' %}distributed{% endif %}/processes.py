@@ -16,7 +16,6 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, distributed
 from torch.distributed import distributed_c10d
-from torch.distributed.utils import _sync_params_and_buffers
 
 from ..command import (
     InputError,
@@ -97,6 +96,9 @@ class Processes:
 
     def broadcast(self, tensors: list[Tensor]) -> None:
         """Give everybody rank zero's values, in place: in few messages, as DDP does."""
+        # Torch's own affair, and only wanted by several processes.
+        from torch.distributed.utils import _sync_params_and_buffers
+
         own = [tensor.detach() for tensor in tensors]
         _sync_params_and_buffers(distributed_c10d._get_default_group(), own, MESSAGE_BYTES, src=0)
 
