@@ -170,7 +170,7 @@ def test_a_new_repository_has_nothing_for_files_of_before_0_4(render: Render) ->
     files = files_of(render(copyright_year="2020", license="MIT"))
 
     assert not [name for name in files if name.endswith("old_names.py")]
-    assert mentions(files, r"0\.3\b|old_names") == []
+    assert mentions(files, r"[Vv]ersion 0\.[34]|old_names") == []
 
 
 @pytest.mark.slow
