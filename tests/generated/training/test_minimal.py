@@ -38,7 +38,11 @@ def run_of_an_epoch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--learning-rate", "inf"], "learning_rate must be a number above 0; it is inf."),
         (["--model.channels", "0"], "model.channels must be at least 1; it is 0."),
         (["--model.dropout", "3"], "model.dropout must be between 0 and 1; it is 3.0."),
-        (["--data.split-seed", "-1"], "The task does not take these settings: "),
+        (
+            ["--data.split-seed", "-1"],
+            "data.split_seed must be between 0 and 4294967295; it is -1.",
+        ),
+        (["--model.hidden-features", str(10**15)], "The task does not take these settings: "),
         (["--device", "meta"], "The device 'meta' cannot be used; cpu can."),
         (["--device", "toaster"], "The device 'toaster' cannot be used; cpu can."),
         (["--batch-size", "9999"], "batch_size must be at most the number of training samples"),
