@@ -24,10 +24,11 @@ def entries(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """An empty folder to make repositories in."""
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to make repositories in, and to be in: this checkout has an identity, too."""
     workspace = tmp_path / "workspace"
     workspace.mkdir()
+    monkeypatch.chdir(workspace)
     return workspace
 
 
