@@ -1,3 +1,3 @@
 """nnscaffold: PyTorch repositories and modules that keep the module contract."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
