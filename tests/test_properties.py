@@ -176,6 +176,7 @@ def make(folder: Path, answers: dict[str, str], source: str | None = None) -> bo
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 def test_odd_texts_are_refused_or_come_out_as_typed(
     tmp_path: Path, texts_template: str, number: int

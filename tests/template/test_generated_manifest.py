@@ -144,6 +144,7 @@ def test_lines_that_authors_add_to_an_index_are_theirs(repository: Path) -> None
     assert run_manifest_test(repository).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("breach", BREACHES)
 def test_a_breach_fails_with_what_to_do(repository: Path, breach: str) -> None:
     change, sentence = BREACHES[breach]

@@ -189,7 +189,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
     [
         ("ruff", "check", "--no-cache"),
         ("ruff", "format", "--check", "--no-cache"),
-        ("mypy",),
+        pytest.param(("mypy",), marks=pytest.mark.slow),
         ("pytest", "-q", "--doctest-modules", "src"),
         pytest.param(("pytest", "-q", "tests/layers", "tests/models"), marks=pytest.mark.slow),
     ],
@@ -255,6 +255,7 @@ def test_embeddings_do_not_decay_and_maps_do(
     program(copy, "pytest", "-q", "tests/test_decay.py")
 
 
+@pytest.mark.slow
 def test_a_blank_layer_turns_green_when_its_mark_is_deleted(
     repository: Path,
     generated: list[Generated],
