@@ -114,8 +114,9 @@ def _rebuild(root: Path | None, working: str | None) -> None:
         except GitFailed:
             if not store_path().exists():
                 raise
-            _set_aside()
+            # Where this fails as well, on a full disk for one, the store is not to blame.
             tags = gather(repository, RELEASES)
+            _set_aside()
         if root and working and read_header(store_path()).tag_of(working) is None:
             record(root, repository, next_prerelease(tags))
         write_bundle(repository, store_path())

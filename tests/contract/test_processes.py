@@ -79,11 +79,15 @@ def test_no_process_outlives_the_check() -> None:
     assert multiprocessing.active_children() == []
 
 
+def sleep(_: int) -> None:
+    """Sleep until this process is killed."""
+    time.sleep(600)
+
+
 @pytest.mark.slow
 def test_a_process_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "TIME_LIMIT", 0.0)
-    # The second one sleeps for a second.
-    lost = processes.failure_to_end(time.sleep)
+    lost = processes.failure_to_end(sleep)
     assert re.fullmatch("process [01] of 2 does not answer", lost)
     assert multiprocessing.active_children() == []
 
