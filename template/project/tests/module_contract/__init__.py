@@ -1,29 +1,42 @@
 """The module contract as tests: inherit from `ModuleContract`, and each check is a test.
 
-`docs/module-contract.md` explains the rules; `findings.py` lists them. Nothing but `suite.py` needs
-pytest: `run_checks` finds the same without it.
+`docs/module-contract.md` explains the rules; `rules.py` lists them, and needs nothing else. Only
+`suite.py` needs pytest: `run_checks` finds the same without it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Imported for the checks that they define.
-from . import construction, devices, exporters, forward, processes, state, training  # noqa: F401
-from .core import Contract as Contract
-from .core import Instance as Instance
-from .core import run_checks as run_checks
-from .exporters import explain_error as explain_error
-from .findings import RULES as RULES
-from .findings import ContractViolation as ContractViolation
-from .findings import Finding as Finding
-from .findings import Rule as Rule
-
 if TYPE_CHECKING:
+    from .core import Contract as Contract
+    from .core import Instance as Instance
+    from .core import run_checks as run_checks
+    from .exporters import explain_error as explain_error
+    from .findings import ContractViolation as ContractViolation
+    from .findings import Finding as Finding
+    from .rules import RULES as RULES
+    from .rules import Rule as Rule
     from .suite import ModuleContract as ModuleContract
+
+# The files with the checks; importing one adds its checks to the suite.
+_CHECKS = ("construction", "devices", "exporters", "forward", "processes", "state", "training")
+_HOMES = {
+    "Contract": "core",
+    "ContractViolation": "findings",
+    "Finding": "findings",
+    "Instance": "core",
+    "ModuleContract": "suite",
+    "RULES": "rules",
+    "Rule": "rules",
+    "explain_error": "exporters",
+    "run_checks": "core",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "ModuleContract":
+    """Import torch only for what needs it."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .suite import ModuleContract
-
-    return ModuleContract
+    for file in _CHECKS if _HOMES[name] != "rules" else ():
+        import_module(f".{file}", __name__)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

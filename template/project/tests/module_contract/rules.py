@@ -1,0 +1,108 @@
+"""The rules of the module contract: one table for tests, checkers and documents."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the module contract, as `docs/module-contract.md` explains it.
+
+    Attributes:
+        code: Its number, which never changes.
+        name: Its name, which says what is wrong.
+        severity: `error`, or `warning` for what is wrong only mostly.
+        static: Whether reading the source can find it.
+        runtime: Whether running the module can find it.
+        fixable: Whether `nnscaffold check --fix` can rewrite it.
+        fix: What to do about it.
+    """
+
+    code: str
+    name: str
+    severity: str
+    static: bool
+    runtime: bool
+    fixable: bool
+    fix: str
+
+
+# Code, name, how it is found (S by reading the source, R by running the module), severity (E error,
+# W warning), F if it can be rewritten; and what to do.
+_TABLE = """
+NN101 missing-super-init SR E F
+    Call `super().__init__()` first in `__init__`.
+NN102 late-super-init SR E F
+    Move `super().__init__()` before the first module, parameter or buffer.
+NN103 module-in-container SR E F
+    Keep modules in `nn.ModuleList` or `nn.ModuleDict`.
+NN104 parameter-in-container SR E F
+    Keep parameters in `nn.ParameterList` or `nn.ParameterDict`.
+NN105 parameter-in-forward SR E
+    Create parameters in `__init__`.
+NN106 module-in-forward SR E
+    Build modules in `__init__` and only call them in `forward`.
+NN107 non-leaf-parameter SR E F
+    Convert the tensor first, then wrap it: `nn.Parameter(tensor.to(...))`.
+NN108 uninitialised-parameter SR E
+    Fill every parameter and buffer in `reset_parameters()`, and call that from `__init__`.
+NN109 repeated-module SR W
+    Build one module for each place: `nn.ModuleList(make() for _ in range(n))`.
+NN110 reserved-module-key SR E
+    Choose a key without dots that is not an attribute of the container.
+NN111 shared-default SR E
+    Make it in `__init__`, so that each instance has its own.
+NN112 unused-module SR W
+    Use the module in `forward`, or remove it from `__init__`.
+NN201 tensor-attribute SR E F
+    Register it: `self.register_buffer(name, tensor)`, or `nn.Parameter` if it learns.
+NN202 graph-retained SR E
+    Return it, or keep only the latest value, detached.
+NN203 buffer-rebound SR W
+    Update the buffer in place: `self.buffer.copy_(value)` or `.add_(...)`.
+NN204 parameter-rebound SR E
+    Change the parameter in place under `torch.no_grad()`: `self.parameter.copy_(value)`.
+NN205 data-write S W
+    Write in place under `torch.no_grad()`: `parameter.copy_(value)` or `parameter.mul_(factor)`.
+NN206 stale-cache SR E
+    Compute it at each call, or make it in `__init__` as a buffer that is not persistent.
+NN207 untracked-state SR W
+    Keep it in a buffer that is updated in place, or let the caller pass it in.
+NN208 broken-tie R E
+    Tie them again wherever parameters are replaced: in `_apply`, and after loading.
+NN209 fragile-state-dict R E
+    Put the hook's `prefix` in front of every key that it reads or writes.
+NN301 hard-coded-device SR E
+    Take the device from an input or a parameter: `device=x.device`.
+NN302 device-less-factory SR E F
+    Give the factory `device=x.device`, or use `x.new_zeros(...)` or a `*_like` function.
+NN303 precision-lost SR E
+    Compute it in float32 and cast the result, or make the constant fit: `torch.finfo(x.dtype).min`.
+NN401 input-mutated SR E
+    Work on a new tensor: use the operation without the trailing underscore.
+NN402 ignores-training-mode SR E F
+    Pass `training=self.training`, or register `nn.Dropout` in `__init__`.
+NN403 direct-forward-call S W F
+    Call the module itself: `self.layer(x)`.
+NN404 host-sync SR W
+    Keep the value a tensor on its device.
+NN405 ambiguous-squeeze SR W
+    Name the dimension: `.squeeze(dim)`.
+NN406 missing-no-grad S W F
+    Decorate the function with `@torch.no_grad()`.
+NN501 unpicklable-attribute SR W
+    Use a function or class at the top level of its file, and no open resource.
+NN502 deprecated-torchscript S W
+    Use `torch.export` to ship the model, or `torch.compile` to speed it up.
+NN601 untyped-signature S W
+    Annotate every argument and the result.
+NN602 shapeless-docstring S W
+    Document the arguments, and the shapes of inputs and outputs.
+"""
+
+_RULE = re.compile(r"(NN\d+) (\S+) (S?)(R?) ([EW])( F)?\n +(.+)\n")
+_SEVERITIES = {"E": "error", "W": "warning"}
+RULES = {
+    code: Rule(code, name, _SEVERITIES[severity], bool(static), bool(runs), bool(fixable), fix)
+    for code, name, static, runs, severity, fixable, fix in _RULE.findall(_TABLE)
+}
