@@ -9,11 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.file import File
+from nnscaffold.check.index import Index, Summary, summarise_classes
+from nnscaffold.check.model import ClassModel
+from nnscaffold.check.rules import (
+    construction,
+    containers,
+    created_in_forward,
+    data_write,
+    devices,
+    documentation_of_modules,
+    evaluation,
+    forward_calls,
+    kept_state,
+    keys,
+    parameters,
+    pickling,
+    precision,
+    repeated,
+    shared,
+    tensor_attribute,
+    torchscript,
+    unused,
+)
+
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterator
 
     from nnscaffold.check.finding import Finding
+
+__all__ = ["Index", "Source", "Summary", "find", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -31,33 +57,83 @@ class Source:
     text: str
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What other files need to know of one: its classes and what its imports mean."""
-
-    module: str
-
-
-class Index:
-    """The summaries of a tree.
-
-    Args:
-        summaries: One of each file.
-        roots: Dotted names of further classes whose subclasses are modules.
-
-    Attributes:
-        digest: Changes with whatever findings of a file depend on besides its own text.
-    """
-
-    def __init__(self, summaries: Iterable[Summary], roots: Iterable[str] = ()) -> None:
-        self.digest = ""
+_OF_CLASSES: tuple[Callable[[ClassModel], Iterator[Finding]], ...] = (
+    construction.find_missing,
+    construction.find_late,
+    containers.find_modules,
+    containers.find_parameters,
+    created_in_forward.find_parameters,
+    created_in_forward.find_modules,
+    parameters.find_non_leaf,
+    parameters.find_unwritten,
+    parameters.find_rebound,
+    repeated.find,
+    keys.find,
+    shared.find,
+    unused.find,
+    tensor_attribute.find,
+    kept_state.find_graphs,
+    kept_state.find_rebound,
+    kept_state.find_caches,
+    kept_state.find_untracked,
+    devices.find_literals,
+    devices.find_factories,
+    precision.find,
+    forward_calls.find_mutated_inputs,
+    forward_calls.find_ignored_modes,
+    forward_calls.find_fetches,
+    forward_calls.find_squeezes,
+    forward_calls.find_direct_calls,
+    pickling.find,
+    documentation_of_modules.find_untyped,
+    documentation_of_modules.find_undocumented,
+)
+_OF_FILES: tuple[Callable[[File, Index], Iterator[Finding]], ...] = (
+    data_write.find_in_file,
+    evaluation.find_in_file,
+    torchscript.find_in_file,
+)
+# One breach gives one finding: where both of a pair stand on one line, the first is the cause.
+_OVERRIDES = (
+    ("NN101", "NN102"),
+    ("NN106", "NN105"),
+    ("NN105", "NN204"),
+    ("NN107", "NN201"),
+    ("NN202", "NN201"),
+    ("NN206", "NN201"),
+    ("NN206", "NN302"),
+    ("NN402", "NN106"),
+)
 
 
 def summarise(source: Source, tree: ast.Module) -> Summary:
     """Take from a file what others need to know of it."""
-    return Summary(source.module)
+    return summarise_classes(File(source, tree))
 
 
 def find(source: Source, tree: ast.Module, index: Index) -> list[Finding]:
     """All findings of one file, by every rule, in the order of their places."""
-    return []
+    file = File(source, tree)
+    found: list[Finding] = []
+    for node in file.classes:
+        if index.is_module(f"{source.module}.{node.name}"):
+            model = ClassModel(file, index, node)
+            for rule in _OF_CLASSES:
+                found.extend(rule(model))
+    for check in _OF_FILES:
+        found.extend(check(file, index))
+    unique = {(one.rule.code, one.span, one.name): one for one in found}
+    return sorted(_causes(list(unique.values())), key=lambda one: (one.span, one.rule.code))
+
+
+def _causes(found: list[Finding]) -> list[Finding]:
+    """The findings without those that only repeat another one."""
+    lines = {(one.rule.code, one.span.line) for one in found}
+    return [
+        one
+        for one in found
+        if not any(
+            one.rule.code == effect and (cause, one.span.line) in lines
+            for cause, effect in _OVERRIDES
+        )
+    ]

@@ -1,0 +1,147 @@
+"""A file as rules see it: its text, names, places and the nodes that they ask for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Edit, Finding, Fix, Span
+from nnscaffold.check.names import Names
+from nnscaffold.contract.rules import RULES
+
+if TYPE_CHECKING:
+    from nnscaffold.check.analysis import Source
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class File:
+    """A parsed file.
+
+    Attributes:
+        source: Its path, name and text.
+        tree: What it parses to.
+        names: What its names mean.
+        classes: All its classes, those inside others and inside functions too.
+        functions: All its functions and methods, each with the class that it is a method of.
+        calls: All its calls.
+    """
+
+    def __init__(self, source: Source, tree: ast.Module) -> None:
+        """Collect the nodes that rules ask for, in one walk."""
+        self.source = source
+        self.tree = tree
+        is_package = source.path.replace("\\", "/").endswith("__init__.py")
+        self.names = Names(source.module, is_package=is_package, tree=tree)
+        self.classes: list[ast.ClassDef] = []
+        self.functions: list[tuple[Function, ast.ClassDef | None]] = []
+        self.nodes: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+        self._collect()
+
+    def _collect(self) -> None:
+        waiting: list[tuple[ast.AST, ast.ClassDef | None]] = [(self.tree, None)]
+        inner = (ast.Import, ast.ImportFrom)
+        while waiting:
+            node, owner = waiting.pop()
+            if isinstance(node, ast.ClassDef):
+                self.classes.append(node)
+                if node.name not in self.names.classes:
+                    self.names.classes[node.name] = node
+                waiting.extend((item, node) for item in reversed(node.body))
+                continue
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.functions.append((node, owner))
+            elif isinstance(node, inner):
+                if node not in self.names.imports:
+                    self.names.add_import(node)
+                continue
+            children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+            if isinstance(node, ast.Try | ast.Match):
+                for part in ast.iter_child_nodes(node):
+                    if isinstance(part, ast.ExceptHandler | ast.match_case):
+                        children.extend(part.body)
+            inside = None if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else owner
+            waiting.extend((child, inside) for child in reversed(children))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines, without their ends, as `ast` counts them."""
+        return self.source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def column(self, line: int, offset: int) -> int:
+        """The column in characters of an offset in bytes."""
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))
+
+    def span(self, node: ast.AST) -> Span:
+        """Where a node stands."""
+        line, end = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
+        start = self.column(line, node.col_offset)  # type: ignore[attr-defined]
+        return Span(line, start, end, self.column(end, node.end_col_offset or 0))  # type: ignore[attr-defined]
+
+    def text_of(self, node: ast.AST) -> str:
+        """The text of a node, as it is written."""
+        span = self.span(node)
+        lines = self.lines[span.line - 1 : span.end_line]
+        if not lines:
+            return ""
+        if len(lines) == 1:
+            return lines[0][span.column : span.end_column]
+        first, *middle, last = lines
+        return "\n".join([first[span.column :], *middle, last[: span.end_column]])
+
+    def finding(
+        self,
+        code: str,
+        node: ast.AST | Span,
+        message: str,
+        name: str = "",
+        fix: Fix | None = None,
+    ) -> Finding:
+        """A finding at a node of this file."""
+        span = node if isinstance(node, Span) else self.span(node)
+        return Finding(RULES[code], self.source.path, span, message, name, fix)
+
+    def head(self, node: Function | ast.ClassDef) -> Span:
+        """Where the head of a function or class stands: its keyword and its name."""
+        span = self.span(node)
+        text = self.lines[span.line - 1]
+        found = re.compile(rf"(?:async\s+)?(?:def|class)\s+{node.name}").match(text, span.column)
+        end = found.end() if found else len(text)
+        return Span(span.line, span.column, span.line, end)
+
+    def replace(self, node: ast.AST, text: str) -> Edit:
+        """The edit that puts a text in the place of a node."""
+        return Edit(self.span(node), text)
+
+    def before(self, node: ast.AST, text: str) -> Edit:
+        """The edit that inserts a text before a node."""
+        span = self.span(node)
+        return Edit(Span(span.line, span.column, span.line, span.column), text)
+
+    def after(self, node: ast.AST, text: str) -> Edit:
+        """The edit that inserts a text after a node."""
+        span = self.span(node)
+        return Edit(Span(span.end_line, span.end_column, span.end_line, span.end_column), text)
+
+    def spelled(self, name: str) -> tuple[str, tuple[Edit, ...]]:
+        """How a name of torch is written here, with the edit that imports it if need be."""
+        text, statement = self.names.spelled(name)
+        return text, (self._import(statement),) if statement else ()
+
+    def _import(self, statement: str) -> Edit:
+        """The insertion of an import after the last of the top, or before the first statement."""
+        top = [node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        if top:
+            line = top[-1].end_lineno or top[-1].lineno
+            column = self.column(line, top[-1].end_col_offset or 0)
+            return Edit(Span(line, column, line, column), f"\n{statement}")
+        docstring = ast.get_docstring(self.tree, clean=False) is not None
+        body = self.tree.body[1:] if docstring else self.tree.body
+        line = body[0].lineno if body else 1
+        if body and isinstance(body[0], ast.ClassDef | ast.FunctionDef):
+            line = min([line, *(one.lineno for one in body[0].decorator_list)])
+        return Edit(Span(line, 0, line, 0), f"{statement}\n")

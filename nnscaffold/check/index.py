@@ -1,0 +1,327 @@
+"""The classes of a tree of files: which are modules, what they inherit, which have state."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.torch_names import (
+    BUFFERS,
+    DROPOUTS,
+    MODULE_ROOTS,
+    PARAMETERS,
+    STATEFUL_MODULES,
+    STATELESS_MODULES,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nnscaffold.check.file import File
+    from nnscaffold.check.names import Names
+
+# Packages of which classes that are inherited are taken for modules.
+_PACKAGES_OF_MODULES = ("torchvision.models.", "torchvision.ops.", "timm.models.", "timm.layers.")
+_NO_MODULES = frozenset({"torch.nn.Parameter", "torch.nn.Buffer", *PARAMETERS, *BUFFERS})
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """What others need to know of a class.
+
+    Attributes:
+        name: Its dotted name.
+        bases: Those of its bases.
+        methods: Its methods, each with the attributes of `self` that it reads.
+        attributes: What is assigned to attributes of `self`: `parameter`, `buffer`, `list`,
+            `other`, or the dotted name of what is called.
+    """
+
+    name: str
+    bases: tuple[str, ...] = ()
+    methods: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What other files need to know of one.
+
+    Attributes:
+        module: Its dotted name.
+        imported: The names that it imports, with what they stand for.
+        stars: The modules of which it imports everything.
+        classes: Its classes, those inside others too.
+        read: The attributes that it reads of anything but `self`.
+    """
+
+    module: str
+    imported: dict[str, str] = field(default_factory=dict)
+    stars: tuple[str, ...] = ()
+    classes: tuple[ClassFacts, ...] = ()
+    read: tuple[str, ...] = ()
+
+
+def summarise_classes(file: File) -> Summary:
+    """Take from a file what others need to know of it."""
+    names = file.names
+    facts = tuple(_facts_of(names, node) for node in file.classes)
+    read = {
+        node.attr
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "torch", "nn", "F"))
+    }
+    classes = tuple(facts)
+    return Summary(
+        names.module, dict(names.imported), tuple(names.stars), classes, tuple(sorted(read))
+    )
+
+
+def _facts_of(names: Names, node: ast.ClassDef) -> ClassFacts:
+    bases = tuple(name for base in node.bases if (name := names.qualified(_plain(base))))
+    methods: dict[str, tuple[str, ...]] = {}
+    attributes: dict[str, str] = {}
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            methods[item.name] = tuple(sorted(_read_method(names, item, attributes)))
+    return ClassFacts(f"{names.module}.{node.name}", bases, methods, attributes)
+
+
+def _plain(base: ast.expr) -> ast.expr:
+    """A base without its type arguments: `Generic[T]`."""
+    return base.value if isinstance(base, ast.Subscript) else base
+
+
+def _read_method(
+    names: Names, method: ast.FunctionDef | ast.AsyncFunctionDef, attributes: dict[str, str]
+) -> set[str]:
+    """The attributes of `self` that a method reads; it adds those that it assigns."""
+    first = (method.args.posonlyargs + method.args.args)[:1]
+    own = first[0].arg if first else ""
+    reads: set[str] = set()
+    for node in ast.walk(method):
+        if isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and node.value.id == own:
+                if isinstance(node.ctx, ast.Load):
+                    reads.add(node.attr)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if _is_own(target, own) and node.value is not None:
+                    assert isinstance(target, ast.Attribute)
+                    _note(attributes, target.attr, _sort_of(names, node.value))
+        elif isinstance(node, ast.Call) and _is_own(node.func, own):
+            assert isinstance(node.func, ast.Attribute)
+            sort = _REGISTRATIONS.get(node.func.attr)
+            name = node.args[0] if node.args else None
+            if sort and isinstance(name, ast.Constant) and isinstance(name.value, str):
+                _note(attributes, name.value, sort)
+            elif sort:
+                _note(attributes, "*", sort)
+    return reads
+
+
+_REGISTRATIONS = {
+    "register_buffer": "buffer",
+    "register_parameter": "parameter",
+    "add_module": "module",
+    "register_module": "module",
+}
+
+
+def _note(attributes: dict[str, str], name: str, sort: str) -> None:
+    """Keep what says most: a module says more than the None that it replaces."""
+    if attributes.get(name, "other") == "other":
+        attributes[name] = sort
+
+
+def _is_own(node: ast.expr, own: str) -> bool:
+    """Whether it is an attribute of `self`."""
+    return isinstance(node, ast.Attribute) and (
+        isinstance(node.value, ast.Name) and node.value.id == own
+    )
+
+
+def _sort_of(names: Names, value: ast.expr) -> str:
+    if isinstance(value, ast.IfExp):
+        first = _sort_of(names, value.body)
+        return first if first != "other" else _sort_of(names, value.orelse)
+    if isinstance(value, ast.Call):
+        name = names.qualified(value.func)
+        if name in PARAMETERS:
+            return "parameter"
+        return "buffer" if name in BUFFERS else name or "other"
+    return "list" if isinstance(value, ast.List | ast.ListComp) else "other"
+
+
+class Index:
+    """The summaries of a tree.
+
+    Args:
+        summaries: One of each file.
+        roots: Dotted names of further classes whose subclasses are modules.
+
+    Attributes:
+        attributes_read: The attributes that the tree reads of anything but `self`.
+        digest: Changes with whatever findings of a file depend on besides its own text.
+    """
+
+    def __init__(self, summaries: Iterable[Summary], roots: Iterable[str] = ()) -> None:
+        """Put the summaries together."""
+        self._roots = MODULE_ROOTS | frozenset(roots)
+        self._files: dict[str, Summary] = {}
+        self._classes: dict[str, ClassFacts] = {}
+        self._module: dict[str, bool] = {}
+        self._stateful: dict[str, bool | None] = {}
+        self._subclasses: dict[str, list[str]] | None = None
+        self.attributes_read: set[str] = set()
+        digest = hashlib.sha256(repr(sorted(self._roots)).encode())
+        for summary in sorted(summaries, key=lambda one: one.module):
+            self._files.setdefault(summary.module, summary)
+            for facts in summary.classes:
+                self._classes.setdefault(facts.name, facts)
+            self.attributes_read.update(summary.read)
+            digest.update(repr(summary).encode())
+        self.digest = digest.hexdigest()
+
+    def resolve(self, name: str) -> str:
+        """The name under which a class is defined, through imports that pass it on."""
+        for _ in range(8):
+            if name in self._classes or name.startswith("torch."):
+                return name
+            owner, _, last = name.rpartition(".")
+            summary = self._files.get(owner)
+            if summary is None:
+                return name
+            passed_on = summary.imported.get(last)
+            if passed_on is None:
+                stars = (f"{star}.{last}" for star in summary.stars)
+                passed_on = next((star for star in stars if self._is_known(star)), None)
+            if passed_on is None or passed_on == name:
+                return name
+            name = passed_on
+        return name
+
+    def _is_known(self, name: str) -> bool:
+        owner, _, last = name.rpartition(".")
+        summary = self._files.get(owner)
+        return name in self._classes or (summary is not None and last in summary.imported)
+
+    def facts(self, name: str) -> ClassFacts | None:
+        """What is known of a class; None if the tree does not define it."""
+        return self._classes.get(self.resolve(name))
+
+    def ancestry(self, name: str) -> Iterator[ClassFacts]:
+        """A class and the classes of the tree that it inherits from, nearest first."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            facts = self.facts(waiting.pop(0))
+            if facts is not None and facts.name not in seen:
+                seen.add(facts.name)
+                yield facts
+                waiting.extend(facts.bases)
+
+    def is_module(self, name: str) -> bool:
+        """Whether a class is a subclass of `nn.Module`."""
+        name = self.resolve(name)
+        if name not in self._module:
+            self._module[name] = False  # a class that inherits from itself
+            self._module[name] = self._inherits(name)
+        return self._module[name]
+
+    def _inherits(self, name: str) -> bool:
+        if name in self._roots:
+            return True
+        facts = self._classes.get(name)
+        if facts is not None:
+            return any(self.is_module(base) for base in facts.bases)
+        owner, _, last = name.rpartition(".")
+        if not last.lstrip("_")[:1].isupper() or name in _NO_MODULES:
+            return False
+        if owner == "torch.nn" or owner.startswith("torch.nn.modules"):
+            return True
+        if name.startswith("transformers.") and last.endswith(("PreTrainedModel", "Model")):
+            return True
+        return name.startswith(_PACKAGES_OF_MODULES) and "Weights" not in last
+
+    def stateful(self, name: str) -> bool | None:
+        """Whether instances of a module have parameters or buffers; None if unknown."""
+        name = self.resolve(name)
+        if name in STATEFUL_MODULES:
+            return True
+        if name in STATELESS_MODULES or name in DROPOUTS or name == "torch.nn.Module":
+            return False
+        if name not in self._stateful:
+            self._stateful[name] = None
+            self._stateful[name] = self._has_state(name)
+        return self._stateful[name]
+
+    def _has_state(self, name: str) -> bool | None:
+        facts = self._classes.get(name)
+        if facts is None:
+            return None
+        outcome: bool | None = False
+        for sort in facts.attributes.values():
+            if sort in ("parameter", "buffer"):
+                return True
+            known = None if sort in ("module", "list") else False
+            if "." in sort and self.is_module(sort):
+                known = self.stateful(sort)
+            if known:
+                return True
+            outcome = None if known is None else outcome
+        for base in facts.bases:
+            known = self.stateful(base) if self.is_module(base) else False
+            if known:
+                return True
+            outcome = None if known is None else outcome
+        return outcome
+
+    def attributes(self, name: str) -> dict[str, str]:
+        """What a class and its ancestors in the tree assign to attributes of `self`."""
+        merged: dict[str, str] = {}
+        for facts in self.ancestry(name):
+            for attribute, sort in facts.attributes.items():
+                if merged.get(attribute, "other") == "other":
+                    merged[attribute] = sort
+        return merged
+
+    def methods(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The methods of a class and of its ancestors in the tree, each with what it reads."""
+        merged: dict[str, tuple[str, ...]] = {}
+        for facts in self.ancestry(name):
+            for method, reads in facts.methods.items():
+                merged[method] = tuple({*merged.get(method, ()), *reads})
+        return merged
+
+    def is_whole(self, name: str) -> bool:
+        """Whether the tree defines every ancestor of a class but torch's own."""
+        return all(
+            self.facts(base) is not None or self.resolve(base).startswith("torch.nn.")
+            for facts in self.ancestry(name)
+            for base in facts.bases
+        )
+
+    def read_in_subclasses(self, name: str) -> frozenset[str]:
+        """The attributes of `self` that subclasses of a class read."""
+        if self._subclasses is None:
+            self._subclasses = {}
+            for facts in self._classes.values():
+                for base in facts.bases:
+                    self._subclasses.setdefault(self.resolve(base), []).append(facts.name)
+        read: set[str] = set()
+        seen: set[str] = set()
+        waiting = [self.resolve(name)]
+        while waiting:
+            for subclass in self._subclasses.get(waiting.pop(), ()):
+                if subclass not in seen:
+                    seen.add(subclass)
+                    waiting.append(subclass)
+                    facts = self._classes[subclass]
+                    read.update(*facts.methods.values())
+        return frozenset(read)

@@ -1,0 +1,246 @@
+"""A class as rules see it: its methods and who reaches them, its attributes and what happens."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.events import Where
+from nnscaffold.check.reader import Reader
+from nnscaffold.check.torch_names import NO_GRAD
+from nnscaffold.check.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Assign, Call, Read, Use, Write
+    from nnscaffold.check.file import File, Function
+    from nnscaffold.check.index import Index
+
+_CONSTRUCTOR = "__init__"
+# How deep functions of a file's top level are followed.
+_DEPTH = 3
+
+
+class ClassModel:
+    """One class of a file.
+
+    Attributes:
+        node: Its definition.
+        name: Its name.
+        qualified: Its dotted name.
+        methods: Its own methods.
+        attributes: What each attribute of `self` may hold, once all methods were read.
+        assigns, calls, reads, writes, uses: What its methods do, in the order of reading.
+        data_writes: The assignments to `.data` of something.
+        deleted: The attributes of `self` that are deleted somewhere.
+        parameter_values: What the parameters of methods may hold, by method and name.
+    """
+
+    def __init__(self, file: File, index: Index, node: ast.ClassDef) -> None:
+        """Read the methods: the constructor and what it reaches first, `forward` next."""
+        self.file = file
+        self.index = index
+        self.node = node
+        self.name = node.name
+        self.qualified = f"{file.names.module}.{node.name}"
+        self.methods: dict[str, Function] = {}
+        for item in node.body:
+            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.methods[item.name] = item
+        self.attributes: dict[str, list[Value]] = {}
+        self.assigns: list[Assign] = []
+        self.calls: list[Call] = []
+        self.reads: list[Read] = []
+        self.writes: list[Write] = []
+        self.uses: list[Use] = []
+        self.data_writes: list[Write] = []
+        self.deleted: set[str] = set()
+        self.parameter_values: dict[tuple[str, str], list[Value]] = {}
+        self._returns: dict[str, list[Value]] = {}
+        self._functions: dict[str, list[Value]] = {}
+        self._constants: dict[str, list[Value]] = {}
+        self._ticks = 0
+        self._inherit()
+        for name in (_CONSTRUCTOR, "reset_parameters", "forward", *self.methods):
+            if name in self.methods:
+                self.run(name, [], {})
+
+    def _inherit(self) -> None:
+        """Begin with what the ancestors assign, and with the attributes of the class's body."""
+        own = self.index.facts(self.qualified)
+        for base in own.bases if own else ():
+            for attribute, sort in self.index.attributes(base).items():
+                self.attributes.setdefault(attribute, [self._inherited(sort)])
+
+    def _inherited(self, sort: str) -> Value:
+        if sort in ("parameter", "buffer"):
+            return Value(sort, registered=True, from_state=sort == "parameter")  # type: ignore[arg-type]
+        if sort == "module" or ("." in sort and self.index.is_module(sort)):
+            stateful = self.index.stateful(sort) if "." in sort else None
+            return Value("module", name=sort, registered=True, stateful=stateful)
+        return Value("other")
+
+    # Reading.
+
+    def run(
+        self, name: str, arguments: list[list[Value]], keywords: dict[str, list[Value]]
+    ) -> list[Value]:
+        """What a method returns; it is read where it is first called."""
+        if name not in self._returns:
+            self._returns[name] = []  # for a method that calls itself
+            function = self.methods[name]
+            where = Where(name, no_grad=self._is_without_gradients(function))
+            reader = Reader(self, function, where=where, own=self._self_of(function))
+            self._returns[name] = reader.run(arguments, keywords)
+        return self._returns[name]
+
+    def returns_of(self, function: Function, node: ast.AST, given: list[Value]) -> list[Value]:
+        """What a function of the file's top level returns."""
+        if function.name not in self._functions:
+            self._functions[function.name] = []
+            if len(self._functions) < 40:
+                kept = self._events()
+                reader = Reader(self, function, where=Where(function.name), own="")
+                self._functions[function.name] = reader.run()
+                self._restore(kept)
+        made = []
+        for value in self._functions[function.name]:
+            if value.kind == "argument":
+                made += given
+            elif value.kind in ("module", "parameter", "tensor"):
+                fresh = Value(value.kind, node, name=value.name, stateful=value.stateful)
+                fresh.from_state = value.from_state and value.kind == "parameter"
+                fresh.from_input = any(one.kind == "argument" or one.from_input for one in given)
+                fresh.unwritten = value.unwritten
+                fresh.detached = value.detached
+                made.append(fresh)
+            else:
+                made.append(value)
+        return made or [Value("other", node, from_input=any(one.from_input for one in given))]
+
+    def tick(self) -> int:
+        """The next place in the order of reading."""
+        self._ticks += 1
+        return self._ticks
+
+    def _events(self) -> tuple[int, ...]:
+        lists = (self.assigns, self.calls, self.reads, self.writes, self.uses, self.data_writes)
+        return tuple(map(len, lists))
+
+    def _restore(self, lengths: tuple[int, ...]) -> None:
+        """Forget what a function outside the class does: it is not the class's."""
+        lists = (self.assigns, self.calls, self.reads, self.writes, self.uses, self.data_writes)
+        for one, length in zip(lists, lengths, strict=True):
+            del one[length:]
+
+    def constant(self, name: str) -> list[Value]:
+        """What a constant of the file's top level holds."""
+        if name not in self._constants:
+            self._constants[name] = []
+            self._constants[name] = self.evaluated(self.file.names.constants[name])
+        return self._constants[name]
+
+    def evaluated(self, node: ast.expr) -> list[Value]:
+        """What an expression outside of any function may hold."""
+        kept = self._events()
+        function = ast.FunctionDef(name="", args=_NO_ARGUMENTS, body=[], decorator_list=[])
+        values = Reader(self, function, where=Where(""), own="").values_of(node)
+        self._restore(kept)
+        return values
+
+    def _self_of(self, function: Function) -> str:
+        names = {self.file.names.qualified(one) for one in function.decorator_list}
+        if names & {"staticmethod", "classmethod"}:
+            return ""
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        return parameters[0].arg if parameters else ""
+
+    def _is_without_gradients(self, function: Function) -> bool:
+        for decorator in function.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if self.file.names.qualified(called) in NO_GRAD:
+                return True
+        return False
+
+    def is_property(self, name: str) -> bool:
+        """Whether a method is read as an attribute."""
+        return any(
+            self.file.names.qualified(one).rpartition(".")[2] in ("property", "cached_property")
+            for one in self.methods[name].decorator_list
+        )
+
+    # What rules ask.
+
+    @cached_property
+    def is_module(self) -> bool:
+        """Whether it is a subclass of `nn.Module`."""
+        return self.index.is_module(self.qualified)
+
+    @cached_property
+    def all_methods(self) -> dict[str, tuple[str, ...]]:
+        """Its methods and those of its ancestors in the tree, with the attributes they read."""
+        return self.index.methods(self.qualified)
+
+    def reached_from(self, *starts: str) -> frozenset[str]:
+        """The methods that run when these do."""
+        found: set[str] = set()
+        waiting = [name for name in starts if name in self.all_methods]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(read for read in self.all_methods[name] if read in self.all_methods)
+        return frozenset(found)
+
+    @cached_property
+    def in_forward(self) -> frozenset[str]:
+        """`forward` and the methods that it reaches."""
+        return self.reached_from("forward") - {_CONSTRUCTOR}
+
+    @cached_property
+    def in_constructor(self) -> frozenset[str]:
+        """`__init__` and the methods that it reaches."""
+        return self.reached_from(_CONSTRUCTOR)
+
+    @cached_property
+    def only_in_constructor(self) -> frozenset[str]:
+        """The methods that the constructor reaches and `forward` does not."""
+        return self.in_constructor - self.in_forward
+
+    def forward_calls(self) -> Iterator[Call]:
+        """The calls in `forward` and in what it reaches."""
+        return (call for call in self.calls if call.where.function in self.in_forward)
+
+    def forward_assigns(self) -> Iterator[Assign]:
+        """The assignments in `forward` and in what it reaches."""
+        return (one for one in self.assigns if one.where.function in self.in_forward)
+
+    def is_buffer(self, attribute: str) -> bool:
+        """Whether an attribute is registered as a buffer anywhere, or may be."""
+        return any(
+            one.how == "buffer" and one.attribute in (attribute, "*") for one in self.assigns
+        ) or self.inherited(attribute) in ("buffer",)
+
+    @cached_property
+    def _inherited_attributes(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        own = self.index.facts(self.qualified)
+        for base in own.bases if own else ():
+            for attribute, sort in self.index.attributes(base).items():
+                found.setdefault(attribute, sort)
+        return found
+
+    def inherited(self, attribute: str) -> str:
+        """What the ancestors assign to an attribute; nothing if they do not."""
+        return self._inherited_attributes.get(attribute, "")
+
+    def overrides(self, *names: str) -> bool:
+        """Whether it, or an ancestor in the tree, defines one of these methods."""
+        return any(name in self.all_methods for name in names)
+
+
+_NO_ARGUMENTS = ast.arguments(
+    posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[], vararg=None, kwarg=None
+)

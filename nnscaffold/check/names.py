@@ -1,0 +1,128 @@
+"""What the names in a file mean: its imports, its own definitions, and how to spell a name in it."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.torch_names import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Star imports that bring names of torch.
+_STARS = ("torch.nn", "torch", "torch.nn.functional")
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run when the file or class is read, those in branches included."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If):
+            yield from statements(statement.body)
+            yield from statements(statement.orelse)
+        elif isinstance(statement, ast.Try):
+            yield from statements(statement.body)
+            for handler in statement.handlers:
+                yield from statements(handler.body)
+            yield from statements(statement.orelse)
+        elif isinstance(statement, ast.With):
+            yield from statements(statement.body)
+
+
+class Names:
+    """The names that a file's top level defines.
+
+    Args:
+        module: The file's dotted name.
+        is_package: Whether it is a package's `__init__`.
+        tree: The file.
+
+    Attributes:
+        imported: Each imported name, and the dotted name that it stands for.
+        classes: The classes of the top level, and those inside other classes and functions.
+        functions: The functions of the top level.
+        constants: The values assigned at the top level, the last one for each name.
+        imports: The imports of the top level, in their order.
+    """
+
+    def __init__(self, module: str, *, is_package: bool, tree: ast.Module) -> None:
+        """Read the file's top level, and the imports in its functions."""
+        self.module = module
+        self._package = module if is_package else module.rpartition(".")[0]
+        self.imported: dict[str, str] = {}
+        self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self.classes: dict[str, ast.ClassDef] = {}
+        self.constants: dict[str, ast.expr] = {}
+        self.imports: list[ast.Import | ast.ImportFrom] = []
+        self.stars: list[str] = []
+        for statement in statements(tree.body):
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                self.imports.append(statement)
+                self.add_import(statement)
+            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.functions[statement.name] = statement
+            elif isinstance(statement, ast.ClassDef):
+                self.classes[statement.name] = statement
+            elif isinstance(statement, ast.Assign):
+                for target in statement.targets:
+                    if isinstance(target, ast.Name):
+                        self.constants[target.id] = statement.value
+            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                if statement.value is not None:
+                    self.constants[statement.target.id] = statement.value
+
+    def add_import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        """Note what an import makes known."""
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                if alias.asname:
+                    self.imported[alias.asname] = alias.name
+                else:
+                    root = alias.name.partition(".")[0]
+                    self.imported.setdefault(root, root)
+            return
+        source = statement.module or ""
+        if statement.level:
+            parts = self._package.split(".") if self._package else []
+            kept = parts[: len(parts) - (statement.level - 1)]
+            source = ".".join([*kept, *([source] if source else [])])
+        for alias in statement.names:
+            if alias.name == "*":
+                self.stars.append(source)
+            else:
+                self.imported[alias.asname or alias.name] = f"{source}.{alias.name}"
+
+    def qualified(self, node: ast.expr | None) -> str:
+        """The dotted name that an expression stands for, as far as imports tell; else nothing."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        parts.append(self.root(node.id))
+        return canonical(".".join(reversed(parts)))
+
+    def root(self, name: str) -> str:
+        """The dotted name of a plain one."""
+        if name in self.imported:
+            return self.imported[name]
+        if name in self.classes or name in self.functions or name in self.constants:
+            return f"{self.module}.{name}"
+        return name
+
+    def spelled(self, name: str) -> tuple[str, str]:
+        """How a dotted name of torch is written here, and the import to add for it, if any."""
+        owner, _, last = name.rpartition(".")
+        for local, meaning in self.imported.items():
+            if canonical(meaning) == name:
+                return local, ""
+        for local, meaning in self.imported.items():
+            if meaning == owner:
+                return f"{local}.{last}", ""
+        if name.startswith("torch.") and self.imported.get("torch") == "torch":
+            return name, ""
+        if owner == "torch.nn":
+            return f"nn.{last}", "from torch import nn"
+        return name, "import torch"

@@ -1,0 +1,346 @@
+"""Reads the statements of a function in their order, and keeps what its names hold."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.annotations import annotated
+from nnscaffold.check.events import Guard, Where, Write
+from nnscaffold.check.expressions import Expressions
+from nnscaffold.check.torch_names import NO_GRAD
+from nnscaffold.check.values import CONTAINERS, Value, register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nnscaffold.check.events import How
+    from nnscaffold.check.file import Function
+    from nnscaffold.check.model import ClassModel
+
+
+class Reader(Expressions):
+    """Reads one function.
+
+    Args:
+        model: What it belongs to, which keeps the events.
+        function: The function.
+        scope: The names of the function around it.
+        where: The surroundings in which it runs.
+        own: The name of `self` in it; nothing if it has none.
+    """
+
+    def __init__(
+        self,
+        model: ClassModel,
+        function: Function,
+        *,
+        where: Where,
+        own: str,
+        scope: dict[str, list[Value]] | None = None,
+    ) -> None:
+        """Prepare to read it."""
+        self.model = model
+        self.function = function
+        self.scope = dict(scope or {})
+        self.where = where
+        self.own = own
+        self.returns: list[Value] = []
+        self._branch = 0
+
+    def run(
+        self, arguments: list[list[Value]] | None = None, keywords: dict[str, list[Value]] | None = None
+    ) -> list[Value]:
+        """Read it, called with these arguments, and return what it may return."""
+        self._bind_parameters(arguments or [], keywords or {})
+        self._block(self.function.body)
+        return self.returns
+
+    def _bind_parameters(
+        self, arguments: list[list[Value]], keywords: dict[str, list[Value]]
+    ) -> None:
+        spec = self.function.args
+        parameters = [*spec.posonlyargs, *spec.args]
+        if self.own and parameters:
+            parameters = parameters[1:]
+        given = dict(zip((one.arg for one in parameters), arguments, strict=False)) | keywords
+        for one in (*parameters, *spec.kwonlyargs):
+            known = [value for value in given.get(one.arg, ()) if value.kind != "other"]
+            if known:
+                self.scope[one.arg] = known
+                continue
+            value = annotated(one.annotation, self.model.file.names, self.model.index)
+            value = value or Value("argument", one)
+            value.argument = f"{self.function.name}.{one.arg}"
+            self.scope[one.arg] = [value]
+        for one in (*parameters, *spec.kwonlyargs):
+            self.model.parameter_values[self.function.name, one.arg] = self.scope[one.arg]
+        for rest, kind in ((spec.vararg, "tuple"), (spec.kwarg, "dict")):
+            if rest:
+                value = annotated(rest.annotation, self.model.file.names, self.model.index)
+                item = value or Value("argument", rest)
+                item.argument = f"{self.function.name}.{rest.arg}"
+                self.scope[rest.arg] = [Value(kind, rest, items=[item])]  # type: ignore[arg-type]
+        for default in (*spec.defaults, *spec.kw_defaults):
+            if default is not None:
+                self.values_of(default)
+
+    # Statements.
+
+    def _block(self, body: list[ast.stmt]) -> None:
+        before = self.where
+        for statement in body:
+            read = _STATEMENTS.get(type(statement))
+            if read:
+                read(self, statement)
+            if isinstance(statement, ast.If) and _ends(statement.body):
+                guard = Guard(statement.test, holds=False)
+                self.where = replace(self.where, guards=(*self.where.guards, guard))
+        self.where = before
+
+    def _inside(self, body: list[ast.stmt], **changes: object) -> None:
+        """Read a block that may not run, in surroundings of its own."""
+        before = self.where
+        self.where = replace(before, **changes)  # type: ignore[arg-type]
+        self._branch += 1
+        self._block(body)
+        self._branch -= 1
+        self.where = before
+
+    def _expression(self, node: ast.Expr) -> None:
+        self.values_of(node.value)
+
+    def _assign(self, node: ast.Assign) -> None:
+        values = self._assigned_values(node.value, node)
+        for target in node.targets:
+            self._pairwise(target, node.value, values, node)
+
+    def _assigned_values(self, value: ast.expr, node: ast.stmt) -> list[Value]:
+        return self.values_of(value)
+
+    def _pairwise(
+        self, target: ast.expr, value: ast.expr, values: list[Value], node: ast.stmt
+    ) -> None:
+        """Bind names to the parts of a display, each to its own: `a, b = x, y`."""
+        both = isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List)
+        if both and len(target.elts) == len(value.elts) and values and values[0].items:  # type: ignore[attr-defined]
+            held = values[0].items
+            if len(held) == len(target.elts):  # type: ignore[attr-defined]
+                for part, item in zip(target.elts, held, strict=True):  # type: ignore[attr-defined]
+                    self.bind(part, [item], node)
+                return
+        self.bind(target, values, node, value)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.bind(node.target, self.values_of(node.value), node, node.value)
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        held, added = self.values_of(node.target), self.values_of(node.value)
+        containers = [value for value in held if value.kind in CONTAINERS]
+        if containers and isinstance(node.op, ast.Add | ast.BitOr):
+            for value in containers:
+                value.items += self.items_of(added, node)
+        attribute = self._own_attribute_of(node.target)
+        if attribute:
+            how: How = "grow" if containers else "in-place"
+            changed = added if containers else held
+            self.note_assign(attribute, changed, node, node.value, how)
+            if containers:
+                return
+        if any(value.is_tensor or value.kind == "argument" for value in held):
+            self.model.writes.append(Write(held, node, "operator", self.where))
+            return
+        if not containers and isinstance(node.target, ast.Name):
+            # Of a tensor it is in place; a number becomes another one.
+            self.scope[node.target.id] = self.operation(node, held, added)
+
+    def _return(self, node: ast.Return) -> None:
+        self.returns += self.values_of(node.value)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        items = self.items_of(self.values_of(node.iter), node.iter)
+        self._branch += 1
+        self.bind(node.target, items, node)
+        self._branch -= 1
+        self._inside(node.body, loop=node)
+        self._inside(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        self.values_of(node.test)
+        self._inside(node.body, loop=node)
+        self._inside(node.orelse)
+
+    def _if(self, node: ast.If) -> None:
+        self.values_of(node.test)
+        guards = self.where.guards
+        self._inside(node.body, guards=(*guards, Guard(node.test, holds=True)))
+        if node.orelse:
+            self._inside(node.orelse, guards=(*guards, Guard(node.test, holds=False)))
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        entered = []
+        no_grad = self.where.no_grad
+        for item in node.items:
+            context = item.context_expr
+            values = self.values_of(context)
+            function = context.func if isinstance(context, ast.Call) else context
+            name = self.model.file.names.qualified(function)
+            entered.append(name)
+            no_grad = no_grad or name in NO_GRAD or _disables_gradients(name, context)
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, values, node)
+        before = self.where
+        contexts = (*before.contexts, *entered)
+        self.where = replace(before, no_grad=no_grad, contexts=contexts)
+        self._block(node.body)
+        self.where = before
+
+    def _try(self, node: ast.Try) -> None:
+        self._block(node.body)
+        for handler in node.handlers:
+            self._inside(handler.body)
+        self._block(node.orelse)
+        self._block(node.finalbody)
+
+    def _match(self, node: ast.Match) -> None:
+        self.values_of(node.subject)
+        for case in node.cases:
+            self._inside(case.body)
+
+    def _define(self, node: Function) -> None:
+        """A function inside the method: it sees the method's names, and may run or not."""
+        self.scope[node.name] = [Value("lambda", node)]
+        where = replace(self.where, nested=True)
+        inner = Reader(self.model, node, where=where, own="", scope=self.scope)
+        inner.own = self.own
+        inner.scope.pop(self.own, None)
+        spec = node.args
+        for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
+            value = annotated(one.annotation, self.model.file.names, self.model.index)
+            inner.scope[one.arg] = [value or Value("argument", one, argument=f"{node.name}.{one.arg}")]
+            if one.arg == self.own:
+                inner.own = ""
+        inner._branch = 1
+        inner._block(node.body)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            attribute = self._own_attribute_of(target)
+            if attribute and isinstance(target, ast.Attribute):
+                self.model.attributes.pop(attribute, None)
+                self.model.deleted.add(attribute)
+
+    def _raise(self, node: ast.Raise) -> None:
+        self.values_of(node.exc)
+
+    def _assert(self, node: ast.Assert) -> None:
+        self.values_of(node.test)
+
+    # Targets.
+
+    def bind(
+        self,
+        target: ast.expr,
+        values: list[Value],
+        node: ast.AST,
+        value: ast.expr | None = None,
+    ) -> None:
+        """Assign to a name, an attribute, an item or several of them."""
+        if isinstance(target, ast.Name):
+            known = self.scope.get(target.id, []) if self._branch else []
+            self.scope[target.id] = [*known, *values] if known else values
+        elif isinstance(target, ast.Tuple | ast.List):
+            items = self.items_of(values, node)
+            for part in target.elts:
+                self.bind(part, items, node)
+        elif isinstance(target, ast.Starred):
+            self.bind(target.value, [Value("list", node, items=values)], node)
+        elif isinstance(target, ast.Attribute):
+            self._bind_attribute(target, values, node, value)
+        elif isinstance(target, ast.Subscript):
+            self._bind_item(target, values, node, value)
+
+    def _bind_attribute(
+        self, target: ast.Attribute, values: list[Value], node: ast.AST, value: ast.expr | None
+    ) -> None:
+        if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
+            held = self.values_of(target.value)
+            if target.attr == "data":
+                self.model.data_writes.append(Write(held, node, "index", self.where, "data"))  # type: ignore[arg-type]
+            return
+        name = target.attr
+        known = self.model.attributes.get(name, [])
+        for one in values:
+            one.attribute = one.attribute or name
+            if one.kind in ("module", "parameter", "buffer"):
+                register(one)
+        self.note_assign(name, values, node, value, "assign")
+        if any(one.kind == "buffer" for one in known):
+            # A plain tensor that is assigned to a buffer's name stays a buffer.
+            return
+        if self._branch and known:
+            self.model.attributes[name] = [*known, *values]
+        else:
+            self.model.attributes[name] = list(values)
+
+    def _bind_item(
+        self, target: ast.Subscript, values: list[Value], node: ast.AST, value: ast.expr | None
+    ) -> None:
+        held = self.values_of(target.value)
+        self.values_of(target.slice)
+        for one in held:
+            if one.kind in CONTAINERS:
+                one.items += values
+            elif one.kind == "module":
+                for given in values:
+                    register(given)
+                one.items += values
+        attribute = self._own_attribute_of(target)
+        if attribute:
+            self.note_assign(attribute, values, node, value, "item")
+        self.model.writes.append(
+            Write(held, node, "index", self.where, key=target.slice)  # type: ignore[arg-type]
+        )
+
+    def _own_attribute_of(self, node: ast.expr) -> str:
+        """The attribute of `self` that a target is, or is an item of."""
+        while isinstance(node, ast.Subscript):
+            node = node.value
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            return node.attr if self.own and node.value.id == self.own else ""
+        return ""
+
+
+def _ends(body: list[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
+
+
+def _disables_gradients(name: str, context: ast.expr) -> bool:
+    """Whether it is `torch.set_grad_enabled(False)`."""
+    if name != "torch.set_grad_enabled" or not isinstance(context, ast.Call) or not context.args:
+        return False
+    return isinstance(context.args[0], ast.Constant) and context.args[0].value is False
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[..., None]] = {
+    ast.Expr: Reader._expression,
+    ast.Assign: Reader._assign,
+    ast.AnnAssign: Reader._annotated,
+    ast.AugAssign: Reader._augmented,
+    ast.Return: Reader._return,
+    ast.For: Reader._for,
+    ast.AsyncFor: Reader._for,
+    ast.While: Reader._while,
+    ast.If: Reader._if,
+    ast.With: Reader._with,
+    ast.AsyncWith: Reader._with,
+    ast.Try: Reader._try,
+    ast.Match: Reader._match,
+    ast.FunctionDef: Reader._define,
+    ast.AsyncFunctionDef: Reader._define,
+    ast.Delete: Reader._delete,
+    ast.Raise: Reader._raise,
+    ast.Assert: Reader._assert,
+}

@@ -1,0 +1,174 @@
+"""NN103 and NN104: modules and parameters in plain containers."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.values import CONTAINERS, contained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Assign
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
+
+_FATES = {
+    "module": "they are not moved, trained or saved",
+    "parameter": "no optimizer sees them, and they are not saved",
+}
+# What lists and dictionaries can do, and `ModuleList` and `ModuleDict` cannot.
+_UNKNOWN_TO_LISTS = frozenset({"remove", "sort", "reverse", "index", "count", "copy", "clear"})
+_UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
+
+
+def find_modules(model: ClassModel) -> Iterator[Finding]:
+    """NN103: modules in a plain container on `self`."""
+    yield from _find(model, "NN103", "module")
+
+
+def find_parameters(model: ClassModel) -> Iterator[Finding]:
+    """NN104: parameters in a plain container on `self`."""
+    yield from _find(model, "NN104", "parameter")
+
+
+def _find(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
+    reported: set[str] = set()
+    for one in model.assigns:
+        if one.where.function in model.in_forward or one.attribute in model.deleted:
+            continue
+        if one.attribute in reported or one.attribute.startswith("__"):
+            continue
+        if not _is_plain(model, one, kind):
+            continue
+        reported.add(one.attribute)
+        word = f"a plain {_kind_of(one, model)}"
+        message = f"`self.{one.attribute}` keeps {kind}s in {word}: {_FATES[kind]}"
+        fix = _fix(model, one, kind) if one.how == "assign" else None
+        yield model.file.finding(code, one.node, message, f"{model.name}.{one.attribute}", fix)
+
+
+def _is_plain(model: ClassModel, one: Assign, kind: str) -> bool:
+    """Whether an assignment leaves unregistered modules or parameters in a container."""
+    if one.how in ("grow", "item"):
+        # The container was made by an ancestor; one of this class is reported where it is made.
+        own = any(other.attribute == one.attribute for other in model.assigns if other is not one)
+        if own and any(
+            other.attribute == one.attribute and other.how == "assign" for other in model.assigns
+        ):
+            return False
+        if model.inherited(one.attribute) != "list":
+            return False
+        return any(_counts(value, kind) for value in one.values)
+    if one.how != "assign":
+        return False
+    held = [value for value in one.values if value.kind in CONTAINERS]
+    if not held or any(value.registered for value in held):
+        return False
+    return any(_counts(value, kind) for value in contained(held))
+
+
+def _counts(value: Value, kind: str) -> bool:
+    if value.kind != kind or value.registered:
+        return False
+    if value.argument:
+        # One that the caller owns: a list around a single one hides it on purpose.
+        return isinstance(value.node, ast.expr) and not isinstance(value.node, ast.arg)
+    if kind == "module":
+        return value.stateful is not False or value.name.endswith(("Dropout", "Sequential"))
+    return True
+
+
+def _kind_of(one: Assign, model: ClassModel) -> str:
+    kinds = [value.kind for value in one.values if value.kind in CONTAINERS]
+    if kinds:
+        return kinds[0]
+    return "list" if one.how == "grow" else "dict"
+
+
+def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
+    """Wrap what is assigned, where the registered container can do all that is asked of it."""
+    held = [value for value in one.values if value.kind in CONTAINERS]
+    if len(one.values) != 1 or one.value is None or _is_used_otherwise(model, one):
+        return None
+    (value,) = held
+    items = value.items
+    same = all(item.kind == kind or item.kind == "none" for item in items)
+    if not same or value.kind == "set" or any(item.kind == "none" for item in items):
+        return None
+    lists = {"module": "ModuleList", "parameter": "ParameterList"}
+    dicts = {"module": "ModuleDict", "parameter": "ParameterDict"}
+    if value.kind == "dict":
+        if not _has_text_keys(model, one, one.value):
+            return None
+        name = f"torch.nn.{dicts[kind]}"
+    else:
+        name = f"torch.nn.{lists[kind]}"
+    file = model.file
+    spelled, imports = file.spelled(name)
+    span = file.span(one.value)
+    text = file.text_of(one.value)
+    if isinstance(one.value, ast.Tuple) and not text.startswith("("):
+        # A comma too many: `self.conv = nn.Conv1d(1, 1, 1),`.
+        text = f"[{text.rstrip().removesuffix(',')}]"
+        edits: tuple[Edit, ...] = (Edit(span, f"{spelled}({text})"),)
+    elif isinstance(one.value, ast.List | ast.Dict) and not ast.unparse(one.value).strip("[]{}"):
+        edits = (Edit(span, f"{spelled}()"),)
+    else:
+        start = Span(span.line, span.column, span.line, span.column)
+        end = Span(span.end_line, span.end_column, span.end_line, span.end_column)
+        edits = (Edit(start, f"{spelled}("), Edit(end, ")"))
+    summary = f"Keep them in `{spelled}`"
+    return Fix(summary, (*edits, *imports), (f"{one.attribute}.*",))
+
+
+def _is_used_otherwise(model: ClassModel, one: Assign) -> bool:
+    """Whether something is done to the container that a registered one cannot do."""
+    for other in model.assigns:
+        if other.attribute == one.attribute and other is not one and other.how == "assign":
+            return True
+    local = one.value.id if isinstance(one.value, ast.Name) else ""
+    for call in model.calls:
+        function = call.node.func
+        if not isinstance(function, ast.Attribute):
+            continue
+        target = function.value
+        own = isinstance(target, ast.Attribute) and target.attr == one.attribute
+        if own and call.method in _UNKNOWN_TO_LISTS | _UNKNOWN_TO_DICTS:
+            return True
+        # What the local name is given later, the wrapped copy does not get.
+        if local and isinstance(target, ast.Name) and target.id == local:
+            if call.node.lineno > one.node.lineno:
+                return True
+    return False
+
+
+def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
+    keys: list[ast.expr | None] = []
+    if isinstance(value, ast.Dict):
+        keys += value.keys
+    elif isinstance(value, ast.DictComp):
+        keys.append(value.key)
+    else:
+        return False
+    for write in model.writes:
+        node = write.node
+        if write.how == "index" and isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Attribute):
+                    if target.value.attr == one.attribute:
+                        keys.append(target.slice)
+    return all(_is_text(key) for key in keys)
+
+
+def _is_text(key: ast.expr | None) -> bool:
+    if isinstance(key, ast.Constant):
+        return isinstance(key.value, str) and "." not in key.value and key.value != ""
+    if isinstance(key, ast.JoinedStr):
+        return True
+    return (
+        isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and key.func.id == "str"
+    )

@@ -1,0 +1,225 @@
+"""NN301 and NN302: devices that are written down, and factories that name none."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Fix
+from nnscaffold.check.rules.asking import add_argument, has_keyword
+from nnscaffold.check.torch_names import FACTORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Call
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
+
+_CUDA = re.compile(r"cuda(:\d*)?\Z")
+# Calls in which a device's name only says for which devices something is meant.
+_ABOUT_DEVICES = frozenset(
+    {
+        *("autocast", "startswith", "endswith", "GradScaler", "custom_fwd", "custom_bwd"),
+        *("is_autocast_enabled", "get_autocast_dtype", "warn", "print", "ValueError", "get", "pop"),
+        *("RuntimeError", "info", "debug", "warning", "join", "is_available", "isinstance"),
+        *("getattr", "hasattr", "setattr", "count", "split", "replace", "amp_autocast"),
+    }
+)
+_GUARDS = frozenset({"is_available", "is_cuda", "device_count", "cuda_available", "has_cuda"})
+
+
+def find_literals(model: ClassModel) -> Iterator[Finding]:
+    """NN301: a device is named in the class, or in a constant that it uses."""
+    names = model.file.names
+    for method in model.methods.values():
+        moves_itself = method.name in ("cuda", "to", "_apply", "to_device")
+        for node in _named_devices(method):
+            if isinstance(node, ast.Call) and moves_itself:
+                continue
+            where = f"{model.name}.{method.name}"
+            what = ast.unparse(node) if isinstance(node, ast.Constant) else _call_text(node)
+            yield model.file.finding("NN301", node, f"`{what}` names a device", where)
+        for part in ast.walk(method):
+            if not isinstance(part, ast.Name) or not isinstance(part.ctx, ast.Load):
+                continue
+            constant = names.constants.get(part.id)
+            if constant is None or part.id in names.imported:
+                continue
+            if any(True for _ in _named_devices(constant)):
+                message = f"`{part.id}` is the device {ast.unparse(constant)}"
+                yield model.file.finding("NN301", part, message, f"{model.name}.{method.name}")
+    for statement in model.node.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            for node in _named_devices(statement.value):
+                yield model.file.finding("NN301", node, "names a device", model.name)
+
+
+def _call_text(node: ast.AST) -> str:
+    return f".{node.func.attr}()" if isinstance(node, ast.Call) else ast.unparse(node)  # type: ignore[attr-defined]
+
+
+def _named_devices(node: ast.AST) -> Iterator[ast.AST]:
+    """The literals and calls below a node that name a device, those under a guard left out."""
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and _CUDA.match(node.value):
+            yield node
+        return
+    if isinstance(node, ast.Compare | ast.Dict | ast.Subscript | ast.Assert | ast.Raise):
+        if isinstance(node, ast.Dict):
+            for value in node.values:
+                yield from _named_devices(value)
+        elif isinstance(node, ast.Subscript):
+            yield from _named_devices(node.value)
+        return
+    if isinstance(node, ast.If | ast.IfExp):
+        if _is_guard(node.test):
+            return
+        yield from _named_devices(node.test)
+    if isinstance(node, ast.BoolOp) and any(map(_is_guard, node.values)):
+        return
+    if isinstance(node, ast.Call):
+        name = _last_name(node.func)
+        if name in _ABOUT_DEVICES:
+            return
+        if name == "partial" and node.args and _last_name(node.args[0]) in _ABOUT_DEVICES:
+            return
+        if name == "cuda" and isinstance(node.func, ast.Attribute):
+            given = [*node.args, *(one.value for one in node.keywords if one.arg == "device")]
+            if not any(_is_passed_on(one) for one in given):
+                yield node
+        if isinstance(node.func, ast.Attribute) and _is_cuda_type(node.func):
+            yield node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        children = [*node.args.defaults, *(one for one in node.args.kw_defaults if one), *node.body]
+    else:
+        children = list(ast.iter_child_nodes(node))
+    guarded = False
+    for child in children:
+        if guarded:
+            break
+        yield from _named_devices(child)
+        # `if not torch.cuda.is_available(): return` guards what follows.
+        ends = isinstance(child, ast.If) and isinstance(child.body[-1], ast.Return | ast.Raise)
+        guarded = ends and _is_guard(child.test)
+
+
+def _is_guard(test: ast.AST) -> bool:
+    return any(
+        (isinstance(part, ast.Attribute) and part.attr in _GUARDS)
+        or (isinstance(part, ast.Name) and part.id in _GUARDS)
+        or (isinstance(part, ast.Constant) and isinstance(part.value, str) and _CUDA.match(part.value))
+        for part in ast.walk(test)
+    )
+
+
+def _is_passed_on(node: ast.expr) -> bool:
+    """Whether a device comes from elsewhere: `x.cuda(y.device)`."""
+    return not isinstance(node, ast.Constant)
+
+
+def _is_cuda_type(function: ast.Attribute) -> bool:
+    """Whether it is `torch.cuda.FloatTensor` or one of its kind."""
+    owner = function.value
+    return (
+        function.attr.endswith("Tensor")
+        and isinstance(owner, ast.Attribute)
+        and owner.attr == "cuda"
+    )
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def find_factories(model: ClassModel) -> Iterator[Finding]:
+    """NN302: a tensor that `forward` makes on the default device meets others."""
+    used = _Uses(model)
+    for call in model.forward_calls():
+        if call.name not in FACTORIES or not call.results:
+            continue
+        if has_keyword(call.node, "device", "out") or "torch.device" in call.where.contexts:
+            continue
+        result = call.results[0]
+        if result.scalar or _has_no_dimension(call) or _keeps_device(call):
+            continue
+        if used.is_moved(result) or not used.as_operand(result):
+            continue
+        name = call.name.rpartition(".")[2]
+        where = f"{model.name}.{call.where.function}"
+        message = f"`torch.{name}` makes a tensor on the default device"
+        yield model.file.finding("NN302", call.node, message, where, _fix(model, call))
+
+
+def _has_no_dimension(call: Call) -> bool:
+    first = call.node.args[0] if call.node.args else None
+    if isinstance(first, ast.Tuple | ast.List) and not first.elts:
+        return call.name != "torch.tensor"
+    return False
+
+
+def _keeps_device(call: Call) -> bool:
+    """Whether it is given a tensor, whose device it keeps."""
+    tensors = any(value.is_tensor for values in call.arguments for value in values)
+    return tensors and call.name in ("torch.as_tensor", "torch.tensor", "torch.normal")
+
+
+class _Uses:
+    """How values are used in a class: moved, as an index, as an operand."""
+
+    def __init__(self, model: ClassModel) -> None:
+        self._moved: set[int] = set()
+        self._host: set[int] = set()
+        self._operands: set[int] = set()
+        self._indices: set[int] = set()
+        for call in model.calls:
+            if call.method in ("to", "type_as", "cuda", "expand_as", "view_as", "cpu"):
+                if call.method in ("to", "type_as", "cuda"):
+                    self._moved.update(map(id, call.receiver))
+            elif call.method in ("tolist", "item", "numpy"):
+                self._host.update(map(id, call.receiver))
+            for values in (*call.arguments, *call.keywords.values()):
+                self._operands.update(map(id, values))
+        for use in model.uses:
+            chosen = self._indices if use.how == "index" else self._operands
+            chosen.update(map(id, use.values))
+
+    def is_moved(self, value: Value) -> bool:
+        return id(value) in self._moved or id(value) in self._host
+
+    def as_operand(self, value: Value) -> bool:
+        """Whether it meets other tensors, or leaves the method: all but an index."""
+        return id(value) not in self._indices or id(value) in self._operands
+
+
+def _fix(model: ClassModel, call: Call) -> Fix | None:
+    source = _device_source(model, call)
+    edit = add_argument(model.file, call.node, f"device={source}.device") if source else None
+    return Fix(f"Make it on `{source}.device`", (edit,)) if edit else None
+
+
+def _device_source(model: ClassModel, call: Call) -> str:
+    """A tensor at hand whose device is that of the inputs or of the module."""
+    function = model.methods.get(call.where.function)
+    if function is None or call.where.nested:
+        return ""
+    spec = function.args
+    parameters = [one.arg for one in (*spec.posonlyargs, *spec.args)][1:]
+    rebound = {
+        part.id
+        for part in ast.walk(function)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    }
+    for name in parameters:
+        values = model.parameter_values.get((call.where.function, name), [])
+        if name not in rebound and values and all(value.is_tensor for value in values):
+            return name
+    own = next((one.arg for one in spec.args[:1]), "self")
+    for attribute, held in model.attributes.items():
+        if held and all(value.kind in ("parameter", "buffer") for value in held):
+            return f"{own}.{attribute}"
+    return ""

@@ -1,0 +1,229 @@
+"""NN401, NN402, NN404 and NN405: what calls in `forward` do to inputs, modes and devices."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.rules.asking import (
+    add_argument,
+    guarded_by,
+    has_keyword,
+    is_literal,
+    keyword,
+    mentions,
+)
+from nnscaffold.check.torch_names import DROPOUT_FUNCTIONS, DROPOUTS, HOST_FETCHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Call, Write
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+
+_ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+
+
+def find_mutated_inputs(model: ClassModel) -> Iterator[Finding]:
+    """NN401: `forward` changes a tensor that its caller owns."""
+    for write in model.writes:
+        if write.where.function not in model.in_forward or guarded_by(write.where, "inplace"):
+            continue
+        name = next((arg for value in write.values if (arg := _callers(value, write))), "")
+        if not name:
+            continue
+        how = f"`{write.name}`" if write.how == "method" else "an assignment"
+        message = f"{how} changes the caller's `{name}` in place"
+        where = f"{model.name}.{write.where.function}"
+        yield model.file.finding("NN401", write.node, message, where)
+    for call in model.forward_calls():
+        if call.name.startswith("torch.nn.functional.") and call.arguments:
+            if is_literal(keyword(call.node, "inplace"), True) and not guarded_by(
+                call.where, "inplace"
+            ):
+                name = next(
+                    (v.argument for v in call.arguments[0] if v.argument.startswith("forward.")), ""
+                )
+                if name:
+                    message = f"`inplace=True` changes the caller's `{name[8:]}` in place"
+                    yield model.file.finding(
+                        "NN401", call.node, message, f"{model.name}.{call.where.function}"
+                    )
+
+
+def _callers(value: object, write: Write) -> str:
+    """The argument of `forward` that a write changes; nothing if it changes none."""
+    argument: str = value.argument  # type: ignore[attr-defined]
+    if not argument.startswith("forward.") or value.kind in ("number", "text"):  # type: ignore[attr-defined]
+        return ""
+    if isinstance(write.key, ast.Constant) and isinstance(write.key.value, str):
+        return ""  # an item of a dictionary
+    if write.how != "method" and not value.is_tensor:  # type: ignore[attr-defined]
+        return ""
+    return argument.removeprefix("forward.")
+
+
+def find_ignored_modes(model: ClassModel) -> Iterator[Finding]:
+    """NN402: something is random after `eval()` too."""
+    for call in model.calls:
+        if call.where.function in model.only_in_constructor:
+            continue
+        where = f"{model.name}.{call.where.function}"
+        if call.name in DROPOUT_FUNCTIONS:
+            if not _names_mode(call) and not guarded_by(call.where, "training"):
+                message = f"`{call.name.rpartition('.')[2]}` is random in eval mode too"
+                edit = add_argument(model.file, call.node, "training=self.training")
+                fix = Fix("Pass `training=self.training`", (edit,)) if edit else None
+                yield model.file.finding("NN402", call.node, message, where, fix)
+        elif call.name in DROPOUTS and call.where.function in model.in_forward:
+            if not _takes_mode(model, call):
+                kind = call.name.rpartition(".")[2]
+                message = f"a new `{kind}` is always in training mode"
+                yield model.file.finding("NN402", call.node, message, where)
+        elif call.name == _ATTENTION:
+            yield from _attention(model, call, where)
+
+
+def _names_mode(call: Call) -> bool:
+    return has_keyword(call.node, "training", "train") or len(call.node.args) > 2
+
+
+def _takes_mode(model: ClassModel, call: Call) -> bool:
+    """Whether a dropout that is built in `forward` is given the mode: `.train(self.training)`."""
+    made = {id(value) for value in call.results}
+    return guarded_by(call.where, "training") or any(
+        other.method in ("train", "eval") and made & {id(value) for value in other.receiver}
+        for other in model.calls
+    )
+
+
+def _attention(model: ClassModel, call: Call, where: str) -> Iterator[Finding]:
+    given = keyword(call.node, "dropout_p")
+    if given is None and len(call.node.args) > 4:
+        given = call.node.args[4]
+    if given is None or is_literal(given, 0, 0.0) or guarded_by(call.where, "training"):
+        return
+    if isinstance(given, ast.Constant) and not given.value:
+        return
+    function = model.methods.get(call.where.function)
+    if mentions(given, "training") or _follows_mode(function, given):
+        return
+    file = model.file
+    text = file.text_of(given)
+    if not isinstance(given, ast.Constant | ast.Name | ast.Attribute | ast.Call):
+        text = f"({text})"
+    fix = Fix(
+        "Pass 0 in eval mode", (file.replace(given, f"{text} if self.training else 0.0"),)
+    )
+    message = "`dropout_p` is not 0 in eval mode"
+    yield file.finding("NN402", given, message, where, fix)
+
+
+def _follows_mode(function: ast.AST | None, given: ast.expr) -> bool:
+    """Whether the name that is passed was chosen by the mode before."""
+    if isinstance(given, ast.Attribute):
+        # A property can ask for the mode; what is read from a child is the child's to know.
+        return not (isinstance(given.value, ast.Name))
+    if not isinstance(given, ast.Name) or function is None:
+        return not isinstance(given, ast.Constant)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and mentions(node.value, "training"):
+            if any(isinstance(one, ast.Name) and one.id == given.id for one in node.targets):
+                return True
+        if isinstance(node, ast.If) and mentions(node.test, "training"):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name) and part.id == given.id:
+                    if isinstance(part.ctx, ast.Store):
+                        return True
+    arguments = function.args  # type: ignore[attr-defined]
+    return any(one.arg == given.id for one in (*arguments.args, *arguments.kwonlyargs))
+
+
+def find_fetches(model: ClassModel) -> Iterator[Finding]:
+    """NN404: `forward` waits for the value of a tensor."""
+    lengths = {
+        id(value)
+        for call in model.calls
+        if call.name.endswith("pack_padded_sequence")
+        for values in (*call.arguments, *call.keywords.values())
+        for value in values
+    }
+    for call in model.forward_calls():
+        where = f"{model.name}.{call.where.function}"
+        fetched = call.method in HOST_FETCHES and not call.name
+        if fetched and any(_is_computed(value) for value in call.receiver):
+            if lengths & {id(value) for value in call.results} or _is_inspected(call):
+                continue
+            message = f"`.{call.method}()` fetches the value of a tensor to the host"
+            yield model.file.finding("NN404", call.node, message, where)
+        elif call.name in ("float", "int", "bool") and call.arguments:
+            if any(value.is_tensor and _is_computed(value) for value in call.arguments[0]):
+                message = f"`{call.name}()` fetches the value of a tensor to the host"
+                yield model.file.finding("NN404", call.node, message, where)
+
+
+def _is_computed(value: object) -> bool:
+    """Whether it is a tensor that depends on an input or on the module's state."""
+    depends = (
+        value.from_input  # type: ignore[attr-defined]
+        or value.from_state  # type: ignore[attr-defined]
+        or value.argument  # type: ignore[attr-defined]
+        or value.kind in ("parameter", "buffer")  # type: ignore[attr-defined]
+    )
+    return bool(depends) and value.kind not in ("number", "text", "none", "class")  # type: ignore[attr-defined]
+
+
+def _is_inspected(call: Call) -> bool:
+    """Whether it only happens where somebody looks at the module, or where it is traced."""
+    return guarded_by(
+        call.where, "is_tracing", "is_scripting", "is_in_onnx_export", "is_exporting", "debug"
+    )
+
+
+def find_squeezes(model: ClassModel) -> Iterator[Finding]:
+    """NN405: a squeeze that drops the batch, too, where its size is 1."""
+    for call in model.forward_calls():
+        node = call.node
+        if call.method == "squeeze" and not call.name:
+            bare = not node.args and not node.keywords
+            of = call.receiver
+        elif call.name == "torch.squeeze":
+            bare = len(node.args) == 1 and not node.keywords
+            of = call.arguments[0] if call.arguments else []
+        else:
+            continue
+        if bare and any(value.from_input or value.argument for value in of):
+            message = "`squeeze()` without a dimension drops the batch where its size is 1"
+            where = f"{model.name}.{call.where.function}"
+            yield model.file.finding("NN405", node, message, where)
+
+
+def find_direct_calls(model: ClassModel) -> Iterator[Finding]:
+    """NN403: `forward` of another module is called past its hooks."""
+    for call in model.calls:
+        function = call.node.func
+        if call.method != "forward" or not isinstance(function, ast.Attribute) or call.name:
+            continue
+        own = bool(call.receiver) and call.receiver[0].name == "self"
+        if own or not any(_is_child(value) for value in call.receiver):
+            continue
+        file = model.file
+        target = file.span(function.value)
+        whole = file.span(function)
+        cut = Edit(
+            Span(target.end_line, target.end_column, whole.end_line, whole.end_column), ""
+        )
+        text = ast.unparse(function.value)
+        message = f"`{text}.forward(...)` skips the hooks of `{text}`"
+        fix = Fix("Call the module itself", (cut,))
+        where = f"{model.name}.{call.where.function}"
+        yield file.finding("NN403", call.node, message, where, fix)
+
+
+def _is_child(value: object) -> bool:
+    return value.kind == "module" or (  # type: ignore[attr-defined]
+        value.kind in ("other", "argument") and bool(value.attribute)  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,187 @@
+"""NN202, NN203, NN206 and NN207: what `forward` leaves on the module."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.rules.asking import flat, has_graph, mentions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Assign
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+
+_CACHES = frozenset({"functools.lru_cache", "functools.cache"})
+
+
+def find_graphs(model: ClassModel) -> Iterator[Finding]:
+    """NN202: `forward` keeps a tensor with its graph, or a collection that grows."""
+    cleared = _cleared(model)
+    reported: set[str] = set()
+    for one in model.forward_assigns():
+        name = one.attribute
+        if name in cleared or name in reported or model.is_buffer(name) or name.startswith("__"):
+            continue
+        values = list(flat(one.values))
+        if one.how in ("grow", "item") and not _caches_by_key(model, one):
+            kept = [value for value in values if value.is_tensor or value.from_input]
+            grows = one.how == "grow" and any(value.is_tensor for value in kept)
+            if not grows and not any(has_graph(value) for value in kept):
+                continue
+            if any(value.kind == "module" for value in model.attributes.get(name, ())):
+                continue
+            message = f"`{one.where.function}` adds to `self.{name}` at each call, so memory grows"
+        elif one.how in ("assign", "setattr"):
+            if one.where.no_grad or not any(has_graph(value) for value in values):
+                continue
+            message = f"`{one.where.function}` keeps `self.{name}` with its graph"
+        else:
+            continue
+        reported.add(name)
+        yield model.file.finding("NN202", one.node, message, f"{model.name}.{name}")
+
+
+def _cleared(model: ClassModel) -> set[str]:
+    """The attributes that the same call empties again."""
+    found = set()
+    for one in model.forward_assigns():
+        empty = [value for value in one.values if value.kind == "none"]
+        fresh = [value for value in one.values if value.kind in ("list", "dict") and value.node]
+        if one.how == "assign" and one.values and not one.where.guards:
+            if len(empty) == len(one.values):
+                found.add(one.attribute)
+            elif fresh and isinstance(one.value, ast.List | ast.Dict | ast.Call):
+                found.add(one.attribute)
+    for call in model.forward_calls():
+        function = call.node.func
+        if call.method in ("clear", "pop", "popleft") and isinstance(function, ast.Attribute):
+            if isinstance(function.value, ast.Attribute):
+                found.add(function.value.attr)
+    return found | model.deleted
+
+
+def find_rebound(model: ClassModel) -> Iterator[Finding]:
+    """NN203: `forward` puts another tensor in the place of a buffer."""
+    for one in model.forward_assigns():
+        if one.how not in ("assign", "setattr") or not model.is_buffer(one.attribute):
+            continue
+        if _registered_as_none(model, one.attribute) and not any(map(has_graph, one.values)):
+            continue
+        if any(value.kind == "none" for value in one.values):
+            continue
+        message = f"`{one.where.function}` puts another tensor in the place of `self.{one.attribute}`"
+        yield model.file.finding("NN203", one.node, message, f"{model.name}.{one.attribute}")
+
+
+def _registered_as_none(model: ClassModel, attribute: str) -> bool:
+    registrations = [
+        one for one in model.assigns if one.how == "buffer" and one.attribute == attribute
+    ]
+    return bool(registrations) and all(
+        any(value.kind == "none" for value in one.values) for one in registrations
+    )
+
+
+def find_caches(model: ClassModel) -> Iterator[Finding]:
+    """NN206: what a call computed is used by the next, whatever has changed since."""
+    for name, function in model.methods.items():
+        for decorator in function.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if model.file.names.qualified(called) in _CACHES and name in model.in_forward:
+                message = (
+                    f"the cache of `{name}` keeps each module alive, and tensors of other devices"
+                )
+                yield model.file.finding("NN206", decorator, message, f"{model.name}.{name}")
+    reported: set[str] = set()
+    for one in model.forward_assigns():
+        name = one.attribute
+        if name in reported or model.is_buffer(name):
+            continue
+        tensors = [value for value in flat(one.values) if value.is_tensor]
+        if not tensors or any(has_graph(value) and not one.where.no_grad for value in tensors):
+            continue
+        if one.how == "item" and _caches_by_key(model, one):
+            message = f"`self.{name}` keeps a tensor for each key: it grows, and nothing moves it"
+        elif one.how in ("assign", "setattr") and _is_kept(model, one):
+            message = f"`self.{name}` is computed once and used later, whatever has changed since"
+        else:
+            continue
+        reported.add(name)
+        yield model.file.finding("NN206", one.node, message, f"{model.name}.{name}")
+
+
+def _is_kept(model: ClassModel, one: Assign) -> bool:
+    """Whether an attribute is only filled where it is empty or too short, not by each call."""
+    tests = [guard.test for guard in one.where.guards]
+    about = [test for test in tests if mentions(test, one.attribute) or _names(test, one.attribute)]
+    if not about:
+        return False
+    return not any(mentions(test, "device") and mentions(test, "dtype") for test in about) and not (
+        any(mentions(test, "device") for test in about)
+        and any(mentions(test, "shape", "size", "numel", "seq_len") for test in about)
+    )
+
+
+def _names(test: ast.expr, attribute: str) -> bool:
+    """Whether a condition asks `hasattr(self, "x")`."""
+    return any(
+        isinstance(part, ast.Constant) and part.value == attribute for part in ast.walk(test)
+    )
+
+
+def _caches_by_key(model: ClassModel, one: Assign) -> bool:
+    """Whether an item is set only where its key is missing."""
+    return one.how == "item" and any(
+        isinstance(guard.test, ast.Compare)
+        and isinstance(guard.test.ops[0], ast.NotIn | ast.In | ast.Is)
+        and mentions(guard.test, one.attribute)
+        for guard in one.where.guards
+    )
+
+
+def find_untracked(model: ClassModel) -> Iterator[Finding]:
+    """NN207: `forward` changes a number, flag or list of `self` that it also reads."""
+    reported: set[str] = set()
+    for one in model.forward_assigns():
+        name = one.attribute
+        if name in reported or not _is_number(model, one) or model.is_buffer(name):
+            continue
+        if one.how == "assign" and not _read_before(model, one):
+            continue
+        reported.add(name)
+        message = f"`{one.where.function}` changes `self.{name}`, which is not saved with the module"
+        yield model.file.finding("NN207", one.node, message, f"{model.name}.{name}")
+
+
+def _is_number(model: ClassModel, one: Assign) -> bool:
+    """Whether the constructor makes it a number, a flag or a list, and `forward` another one."""
+    before = [
+        value
+        for other in model.assigns
+        if other.attribute == one.attribute
+        and other.how == "assign"
+        and other.where.function not in model.in_forward
+        for value in other.values
+    ]
+    if one.how == "grow":
+        lists = bool(before) and all(value.kind == "list" for value in before)
+        return lists and not any(v.is_tensor or v.kind == "module" for v in flat(one.values))
+    if one.how not in ("assign", "in-place"):
+        return False
+    numbers = [value for value in before if value.kind == "number"]
+    return bool(numbers) and len(numbers) == len(before) and not any(
+        value.is_tensor for value in one.values
+    )
+
+
+def _read_before(model: ClassModel, one: Assign) -> bool:
+    """Whether a call reads what an earlier call left."""
+    return any(
+        read.attribute == one.attribute
+        and read.order < one.order
+        and read.where.function in model.in_forward
+        for read in model.reads
+    )

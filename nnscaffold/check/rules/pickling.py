@@ -1,0 +1,39 @@
+"""NN501: attributes that cannot be pickled."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.rules.asking import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN501: a lambda or a local function on `self`."""
+    if model.overrides("__getstate__", "__reduce__", "__reduce_ex__"):
+        return
+    reported: set[str] = set()
+    for one in model.assigns:
+        if one.how not in ("assign", "setattr", "grow", "item") or one.attribute in reported:
+            continue
+        held = [value for value in flat(one.values) if value.kind == "lambda"]
+        if not held and isinstance(one.value, ast.Call) and _is_partial_of_lambda(one.value):
+            held = one.values
+        if held:
+            reported.add(one.attribute)
+            local = isinstance(held[0].node, ast.FunctionDef)
+            what = "a local function" if local else "a lambda"
+            message = f"`self.{one.attribute}` is {what}, which cannot be pickled"
+            where = f"{model.name}.{one.attribute}"
+            yield model.file.finding("NN501", one.node, message, where)
+
+
+def _is_partial_of_lambda(node: ast.Call) -> bool:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name == "partial" and any(isinstance(one, ast.Lambda) for one in node.args)

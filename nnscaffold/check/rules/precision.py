@@ -1,0 +1,77 @@
+"""NN303: what half precision destroys."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.rules.asking import has_keyword, mentions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Assign, Call
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+
+_LARGEST_HALF = 65504.0
+_FILLS = frozenset({"masked_fill", "masked_fill_", "where", "full", "full_like", "fill_"})
+_COMPLEX = frozenset({"torch.polar", "torch.complex", "torch.view_as_complex"})
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN303: a constant that overflows float16, or a complex buffer that a cast cuts."""
+    for call in model.forward_calls():
+        if call.method not in _FILLS and call.name.rpartition(".")[2] not in _FILLS:
+            continue
+        for given in (*call.node.args, *(one.value for one in call.node.keywords)):
+            if _is_too_large(given) and not _is_wide(call):
+                text = ast.unparse(given)
+                message = f"{text} is out of the range of float16"
+                where = f"{model.name}.{call.where.function}"
+                yield model.file.finding("NN303", given, message, where)
+    for name, method in model.methods.items():
+        if name not in model.in_forward:
+            continue
+        for node in ast.walk(method):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+                for side in (node.left, node.right):
+                    if _is_too_large(side):
+                        message = f"{ast.unparse(side)} is out of the range of float16"
+                        yield model.file.finding("NN303", side, message, f"{model.name}.{name}")
+    if model.overrides("_apply"):
+        return
+    for one in model.assigns:
+        if one.how == "buffer" and _is_complex(model, one):
+            message = f"`.to(dtype)` cuts the imaginary part of the complex buffer `{one.attribute}`"
+            yield model.file.finding("NN303", one.node, message, f"{model.name}.{one.attribute}")
+
+
+def _is_too_large(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, float | int):
+        return False
+    return not isinstance(node.value, bool) and _LARGEST_HALF < node.value < float("inf")
+
+
+def _is_wide(call: Call) -> bool:
+    """Whether the tensor is cast to float32 in the same expression, or is not a float."""
+    node = call.node
+    if has_keyword(node, "dtype") or call.where.nested:
+        return True
+    receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if mentions(receiver, "float", "float32", "double", "long", "int", "int64"):
+        return True
+    return any(guard for guard in call.where.guards if mentions(guard.test, "dtype", "float32"))
+
+
+def _is_complex(model: ClassModel, one: Assign) -> bool:
+    value = one.value
+    for held in one.values:
+        if held.name in _COMPLEX:
+            return True
+    return any(
+        isinstance(part, ast.Call) and model.file.names.qualified(part.func) in _COMPLEX
+        for part in ast.walk(value)
+    ) if value is not None else False

@@ -1,0 +1,43 @@
+"""NN109: one module in several places."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.values import CONTAINERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN109: an instance with parameters fills several places of a container."""
+    reported: set[int] = set()
+    for one in model.assigns:
+        if one.where.function in model.in_forward and one.where.function != "forward":
+            continue
+        for container in _containers(one.values):
+            repeated = [item for item in container.items if _counts(item)]
+            new = [item for item in repeated if id(item) not in reported]
+            reported.update(map(id, repeated))
+            if not new:
+                continue
+            message = f"`self.{one.attribute}` holds the same module several times: one set of weights"
+            yield model.file.finding("NN109", one.node, message, f"{model.name}.{one.attribute}")
+
+
+def _containers(values: list[Value]) -> Iterator[Value]:
+    for value in values:
+        if value.kind in CONTAINERS or (value.kind == "module" and value.items):
+            yield value
+            yield from _containers([item for item in value.items if item.kind in CONTAINERS])
+
+
+def _counts(item: Value) -> bool:
+    made = isinstance(item.node, ast.Call)
+    return item.kind == "module" and item.repeated and made and item.stateful is not False

@@ -1,0 +1,59 @@
+"""NN111: what every instance shares."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.rules.asking import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN111: a module with state, or a tensor, as a default argument or class attribute."""
+    for name, function in model.methods.items():
+        spec = function.args
+        positional = [*spec.posonlyargs, *spec.args]
+        pairs = [
+            *zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True),
+            *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
+        ]
+        for parameter, default in pairs:
+            if default is not None and (what := _shared(model, default)):
+                message = f"the default of `{parameter.arg}` is {what} that all instances share"
+                where = f"{model.name}.{name}"
+                yield model.file.finding("NN111", default, message, where)
+    for statement in model.node.body:
+        if isinstance(statement, ast.Assign):
+            targets: list[ast.expr] = statement.targets
+            value: ast.expr | None = statement.value
+        elif isinstance(statement, ast.AnnAssign):
+            targets, value = [statement.target], statement.value
+        else:
+            continue
+        what = _shared(model, value) if value is not None else ""
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if what and names:
+            message = f"the class attribute `{names[0]}` is {what} that all instances share"
+            yield model.file.finding("NN111", statement, message, f"{model.name}.{names[0]}")
+
+
+def _shared(model: ClassModel, node: ast.expr) -> str:
+    """What is shared, in words; nothing if it is no matter."""
+    for value in flat(model.evaluated(node)):
+        if not isinstance(value.node, ast.Call) and value.kind != "tensor":
+            continue
+        if value.kind == "module" and value.stateful:
+            return f"a {value.name.rpartition('.')[2]}"
+        if value.kind in ("parameter", "buffer"):
+            return f"a {value.kind}"
+        if value.kind == "tensor" and value.name:
+            return "a tensor"
+    return ""
+
+

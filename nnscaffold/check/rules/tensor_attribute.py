@@ -1,0 +1,96 @@
+"""NN201: tensors on plain attributes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.rules.asking import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Assign
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN201: the constructor leaves a tensor on `self` that is not registered."""
+    if model.overrides("_apply"):
+        return
+    reported: set[str] = set()
+    for one in model.assigns:
+        name = one.attribute
+        if one.how not in ("assign", "setattr", "grow", "item") or name in reported:
+            continue
+        if one.where.function not in model.only_in_constructor or name in model.deleted:
+            continue
+        tensors = [value for value in flat(one.values) if _is_plain(value, one)]
+        if not tensors or _is_registered(model, name) or name.startswith("__"):
+            continue
+        reported.add(name)
+        message = f"`self.{name}` is a plain tensor: it is neither moved nor saved"
+        if any(value.items for value in one.values) or one.how in ("grow", "item"):
+            message = f"`self.{name}` holds plain tensors: they are neither moved nor saved"
+        same = [other for other in model.assigns if other.attribute == name]
+        fix = _register(model, one) if len(same) == 1 else None
+        yield model.file.finding("NN201", one.node, message, f"{model.name}.{name}", fix)
+
+
+def _is_plain(value: Value, one: Assign) -> bool:
+    if value.kind != "tensor" or value.registered:
+        return False
+    # What is computed from a parameter is NN107.
+    return not value.from_state or value.detached or one.where.no_grad
+
+
+def _is_registered(model: ClassModel, name: str) -> bool:
+    if model.is_buffer(name) or model.inherited(name) == "parameter":
+        return True
+    return any(
+        one.attribute == name
+        and (
+            one.how in ("parameter", "module")
+            or any(value.kind in ("parameter", "module", "buffer") for value in one.values)
+        )
+        for one in model.assigns
+    )
+
+
+def _register(model: ClassModel, one: Assign) -> Fix | None:
+    """Register what is assigned: `self.register_buffer("mask", torch.ones(3))`."""
+    node, value = one.node, one.value
+    single = isinstance(node, ast.AnnAssign) or (
+        isinstance(node, ast.Assign) and len(node.targets) == 1
+    )
+    if not single or one.how != "assign" or value is None:
+        return None
+    if any(held.kind not in ("tensor", "none") for held in one.values):
+        return None
+    target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]  # type: ignore[union-attr]
+    if not isinstance(target, ast.Attribute) or not isinstance(target.value, ast.Name):
+        return None
+    file = model.file
+    whole = file.span(node)
+    annotation = node.annotation if isinstance(node, ast.AnnAssign) else target
+    after = file.span(annotation)
+    text = file.lines[after.end_line - 1]
+    equals = text.find("=", after.end_column)
+    if equals < 0:
+        return None
+    rest = text[equals + 1 :]
+    start = equals + 1 + len(rest) - len(rest.lstrip())
+    if rest.lstrip().startswith("\\"):
+        return None
+    head = f'{target.value.id}.register_buffer("{target.attr}", '
+    return Fix(
+        "Register it as a buffer",
+        (
+            Edit(Span(whole.line, whole.column, after.end_line, start), head),
+            Edit(Span(whole.end_line, whole.end_column, whole.end_line, whole.end_column), ")"),
+        ),
+        (one.attribute,),
+    )

@@ -1,0 +1,105 @@
+"""What an expression may hold, as far as the source tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterable, Iterator
+
+Kind = Literal[
+    "argument",  # of the method or function, nothing else being known of it
+    "buffer",
+    "class",
+    "dict",
+    "function",  # a method, or a function of a file's top level
+    "lambda",  # one, or a function defined inside another
+    "list",
+    "module",
+    "none",
+    "number",
+    "other",
+    "parameter",
+    "set",
+    "tensor",
+    "text",
+    "tuple",
+]
+CONTAINERS = frozenset({"list", "tuple", "set", "dict"})
+TENSORS = frozenset({"tensor", "parameter", "buffer"})
+
+
+@dataclass(eq=False)
+class Value:
+    """One thing that an expression may hold. Names that hold the same object share it.
+
+    Attributes:
+        kind: What it is.
+        node: The expression that makes it.
+        name: The dotted name of a class or function, or of the one that was called.
+        items: What a container may hold.
+        stateful: Whether a module has parameters or state; None where the source does not tell.
+        registered: Whether a module registers it, or everything in it.
+        attribute: The attribute of `self` that it was last read from or assigned to.
+        argument: The argument that it is, unchanged or as a view: `forward.x`.
+        from_input: Whether it is computed from an argument of the method.
+        from_state: Whether it is computed from a parameter, so that it has a graph.
+        repeated: Whether it is in a container several times.
+        unwritten: Whether it is memory that nothing has written yet.
+        tensor_like: Whether its uses are those of a tensor.
+        scalar: Whether it is a tensor without a dimension.
+        detached: Whether it has no graph.
+        through_data: Whether it is the `.data` of another one, or a view of that.
+        source: What it is a view of, or the `.data` of.
+    """
+
+    kind: Kind
+    node: ast.AST | None = None
+    name: str = ""
+    items: list[Value] = field(default_factory=list)
+    stateful: bool | None = None
+    registered: bool = False
+    attribute: str = ""
+    argument: str = ""
+    from_input: bool = False
+    from_state: bool = False
+    repeated: bool = False
+    unwritten: bool = False
+    tensor_like: bool = False
+    scalar: bool = False
+    detached: bool = False
+    through_data: bool = False
+    source: Value | None = None
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether it is known to be a tensor."""
+        return self.kind in TENSORS or self.tensor_like
+
+
+def origin(value: Value) -> Value:
+    """What a view is a view of."""
+    while value.source is not None:
+        value = value.source
+    return value
+
+
+def contained(values: Iterable[Value], *, depth: int = 3) -> Iterator[Value]:
+    """What containers hold, those inside them included."""
+    for value in values:
+        if value.kind in CONTAINERS and depth:
+            for item in value.items:
+                if item.kind in CONTAINERS:
+                    yield from contained([item], depth=depth - 1)
+                else:
+                    yield item
+
+
+def register(value: Value, *, depth: int = 3) -> None:
+    """Note that a module registers it."""
+    value.registered = True
+    if depth:
+        for item in value.items:
+            register(item, depth=depth - 1)
