@@ -90,6 +90,7 @@ _OF_CLASSES: tuple[Callable[[ClassModel], Iterator[Finding]], ...] = (
 )
 _OF_FILES: tuple[Callable[[File, Index], Iterator[Finding]], ...] = (
     data_write.find_in_file,
+    forward_calls.find_direct_calls_in_file,
     evaluation.find_in_file,
     torchscript.find_in_file,
 )
@@ -101,7 +102,8 @@ _OVERRIDES = (
     ("NN107", "NN201"),
     ("NN202", "NN201"),
     ("NN206", "NN201"),
-    ("NN206", "NN302"),
+    ("NN105", "NN206"),
+    ("NN202", "NN207"),
     ("NN402", "NN106"),
 )
 

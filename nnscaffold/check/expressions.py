@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
-from nnscaffold.check.events import Assign, Call, Read, Use, Where, Write
+from nnscaffold.check.events import Assign, Call, Guard, Read, Use, Where, Write
 from nnscaffold.check.torch_names import (
     BUFFERS,
-    DROPOUTS,
+    FACTORIES,
     MODULE_CONTAINERS,
     MODULES,
     NOT_TENSORS,
@@ -46,17 +46,28 @@ _SAME_MODULE = frozenset(
         *("requires_grad_", "type", "to_empty", "share_memory", "xpu"),
     }
 )
-_COPIES = frozenset({"copy.deepcopy", "copy.copy"})
+# Norms that have no state without their affine parameters.
+_NORMS = {
+    "torch.nn.LayerNorm": "elementwise_affine",
+    "torch.nn.RMSNorm": "elementwise_affine",
+    "torch.nn.GroupNorm": "affine",
+}
 # What turns a parameter into a plain tensor without a graph.
 _DETACHED = frozenset({"detach", "data", "detach_"})
 # Attributes that only tensors have, as far as arguments of `forward` go.
 _OF_TENSORS = frozenset(
     {
-        *("shape", "size", "device", "dtype", "view", "reshape", "permute", "transpose", "ndim"),
-        *("unsqueeze", "squeeze", "flatten", "contiguous", "expand", "repeat", "new_zeros", "dim"),
-        *("new_ones", "new_tensor", "masked_fill", "masked_fill_", "softmax", "sigmoid", "chunk"),
-        *("matmul", "detach", "clone", "mul_", "add_", "sub_", "div_", "requires_grad", "sum"),
-        *("mean", "numel", "float", "half", "type_as", "argmax", "log_softmax", "abs", "pow"),
+        *("shape", "size", "device", "dtype", "view", "ndim", "contiguous", "expand", "repeat"),
+        *("new_zeros", "new_ones", "new_full", "new_tensor", "masked_fill_", "dim", "requires_grad"),
+        *("numel", "float", "half", "type_as", "unfold", "view_as", "expand_as", "detach", "cpu"),
+        *("fill_", "log_softmax", "chunk", "T", "mT", "to_sparse", "bool", "long", "softmax"),
+        *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
+    }
+) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}
+_DTYPES = frozenset(
+    {
+        *("float", "float16", "float32", "float64", "half", "double", "bfloat16", "long", "int"),
+        *("int8", "int16", "int32", "int64", "uint8", "bool", "complex64"),
     }
 )
 
@@ -84,7 +95,7 @@ class Expressions:
             if isinstance(child, ast.expr)
             for value in self.values_of(child)
         ]
-        return [_derived("other", node, found)]
+        return [self.derived("other", node, found)]
 
     def _name(self, node: ast.Name) -> list[Value]:
         if node.id in self.scope:
@@ -122,20 +133,30 @@ class Expressions:
         items: list[Value] = []
         for element in node.elts:
             items += self._starred(element)
-        seen: set[int] = set()
-        for item in items:
-            item.repeated = item.repeated or id(item) in seen
-            seen.add(id(item))
+        self.note_twice(node.elts, node)
         return [Value(kind, node, items=items, **_origin(items))]  # type: ignore[arg-type]
 
-    def note_repeats(self, items: list[Value], node: ast.AST | None) -> None:
+    def note_repeats(
+        self, items: list[Value], node: ast.AST | None, at: ast.AST | None = None
+    ) -> None:
         """Note what a loop puts into a container again and again, being made outside of it."""
         for item in items:
             made = item.node
             if node is None or made is None or item.kind != "module":
                 continue
             inside = node.lineno <= made.lineno <= node.end_lineno  # type: ignore[attr-defined]
-            item.repeated = item.repeated or not inside or made is node
+            if not inside and item.repeated is None:
+                item.repeated = at or node
+
+    def note_twice(self, elements: list[ast.expr], node: ast.AST) -> None:
+        """Note the modules whose name stands twice among some elements."""
+        seen: set[str] = set()
+        for element in elements:
+            name = element.id if isinstance(element, ast.Name) else _own_name(element, self.own)
+            if name and name in seen:
+                for value in self.values_of(element):
+                    value.repeated = value.repeated or node
+            seen.add(name)
 
     def _starred(self, node: ast.expr) -> list[Value]:
         """What an element adds: itself, or with a star what it holds."""
@@ -167,16 +188,20 @@ class Expressions:
             items = self.values_of(node.value)
         else:
             items = self.values_of(node.elt)
-        element = node.value if isinstance(node, ast.DictComp) else node.elt
-        if isinstance(element, ast.Name) or _own_name(element, self.own):
-            self.note_repeats(items, node)
+        self.note_repeats(items, node)
         self.scope, self.where = outer, before
         kinds = {ast.SetComp: "set", ast.DictComp: "dict"}
         return [Value(kinds.get(type(node), "list"), node, items=list(items), **_origin(items))]  # type: ignore[arg-type]
 
     def _choice(self, node: ast.IfExp) -> list[Value]:
-        self.values_of(node.test)
-        return [*self.values_of(node.body), *self.values_of(node.orelse)]
+        self.decide(node.test, node)
+        before = self.where
+        self.where = replace(before, guards=(*before.guards, Guard(node.test, holds=True)))
+        values = list(self.values_of(node.body))
+        self.where = replace(before, guards=(*before.guards, Guard(node.test, holds=False)))
+        values += self.values_of(node.orelse)
+        self.where = before
+        return values
 
     def _either(self, node: ast.BoolOp) -> list[Value]:
         return [value for part in node.values for value in self.values_of(part)]
@@ -199,25 +224,25 @@ class Expressions:
         if isinstance(node.op, ast.Mult) and held:
             items = list(contained(held, depth=1))
             for item in items:
-                item.repeated = True
+                item.repeated = node
             return [Value("list", node, items=items)]
         if isinstance(node.op, ast.Add | ast.BitOr) and held:
             kind = held[0].kind
             return [Value(kind, node, items=[item for one in held for item in one.items])]
         self.model.uses.append(Use(found, node, "operand", self.where))
         tensor = any(value.is_tensor for value in found)
-        return [_derived("tensor" if tensor else "other", node, found)]
+        return [self.derived("tensor" if tensor else "other", node, found)]
 
     def _unary(self, node: ast.UnaryOp) -> list[Value]:
         found = self.values_of(node.operand)
         tensor = any(value.is_tensor for value in found) and not isinstance(node.op, ast.Not)
-        return [_derived("tensor" if tensor else "other", node, found)]
+        return [self.derived("tensor" if tensor else "other", node, found)]
 
     def _comparison(self, node: ast.Compare) -> list[Value]:
         found = [value for part in (node.left, *node.comparators) for value in self.values_of(part)]
         plain = all(isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn) for op in node.ops)
         tensor = any(value.is_tensor for value in found) and not plain
-        made = _derived("tensor" if tensor else "other", node, found)
+        made = self.derived("tensor" if tensor else "other", node, found)
         made.detached = True
         return [made]
 
@@ -233,7 +258,7 @@ class Expressions:
             if value.kind == "argument" and node.attr in _OF_TENSORS:
                 value.tensor_like = True
         if node.attr in _DETACHED:
-            made = _derived("tensor", node, found)
+            made = self.derived("tensor", node, found)
             made.detached = True
             made.through_data = node.attr == "data"
             if found:
@@ -244,7 +269,13 @@ class Expressions:
             return [self._of_tensor(node.attr, node, found)]
         if node.attr in NOT_TENSORS:
             return [Value("other", node)]
-        return [replace(_derived("other", node, found), name="")]
+        made = self.derived("other", node, found)
+        owner = next((value for value in found if value.kind == "module" and value.attribute), None)
+        if owner is not None:
+            made.attribute = f"{owner.attribute}.{node.attr}"
+            if node.attr in ("weight", "bias"):
+                made.kind, made.from_state, made.registered = "parameter", True, True
+        return [made]
 
     def _own_attribute(self, node: ast.Attribute) -> list[Value]:
         self.model.reads.append(Read(node.attr, node, self.where, self.model.tick()))
@@ -252,12 +283,19 @@ class Expressions:
         if values:
             for value in values:
                 value.attribute = node.attr
-            return values
+            return [self._seen_later(value, node) for value in values]
         if node.attr in self.model.methods:
             if self.model.is_property(node.attr):
-                return self.model.run(node.attr, [], {})
+                return self.model.run(node.attr, [], {}, self.where)
             return [Value("function", node, name=f"self.{node.attr}")]
         return [Value("other", node, attribute=node.attr)]
+
+    def _seen_later(self, value: Value, node: ast.AST) -> Value:
+        """What a method sees of an argument that another one left on `self`."""
+        owner = value.argument.partition(".")[0]
+        if value.kind != "argument" or owner == self.where.function:
+            return value
+        return Value("other", node, attribute=value.attribute)
 
     def _item(self, node: ast.Subscript) -> list[Value]:
         held = self.values_of(node.value)
@@ -266,11 +304,13 @@ class Expressions:
         found: list[Value] = []
         for value in held:
             if value.kind in CONTAINERS:
-                found += value.items
+                found += [*value.items, *value.late]
             elif value.kind == "module" and value.items:
                 found += value.items
             elif value.is_tensor or value.kind == "argument":
-                made = _derived("tensor" if value.is_tensor else "other", node, [value])
+                if isinstance(node.slice, ast.Slice | ast.Tuple):
+                    value.tensor_like = value.tensor_like or isinstance(node.slice, ast.Tuple)
+                made = self.derived("tensor" if value.is_tensor else "other", node, [value])
                 made.argument = value.argument if value.is_tensor else ""
                 made.source = value
                 made.through_data = value.through_data
@@ -278,7 +318,7 @@ class Expressions:
             elif value.kind == "class":
                 found.append(value)
             else:
-                found.append(_derived("other", node, [value]))
+                found.append(self.derived("other", node, [value]))
         return found or [Value("other", node)]
 
     def _slice(self, node: ast.Slice) -> list[Value]:
@@ -288,16 +328,25 @@ class Expressions:
             for value in self.values_of(part)
         ]
 
+    def decide(self, test: ast.expr, node: ast.AST) -> None:
+        """Evaluate a condition, and note that its value decides what runs."""
+        self.model.decisions.append(Use(self.values_of(test), node, "operand", self.where))
+
+    def put(self, container: Value, items: list[Value]) -> None:
+        """Put something into a container: early, or after the module was built."""
+        late = container.attribute and self.where.function in self.model.after_construction
+        (container.late if late else container.items).extend(items)
+
     def items_of(self, values: Iterable[Value], node: ast.AST) -> list[Value]:
         """What iterating over a value gives."""
         found: list[Value] = []
         for value in values:
             if value.kind in CONTAINERS or (value.kind == "module" and value.items):
-                found += value.items
+                found += [*value.items, *value.late]
             elif value.is_tensor or value.kind == "argument":
-                found.append(_derived("tensor" if value.is_tensor else "other", node, [value]))
+                found.append(self.derived("tensor" if value.is_tensor else "other", node, [value]))
             else:
-                found.append(_derived("other", node, [value]))
+                found.append(self.derived("other", node, [value]))
         return found
 
     def note_assign(
@@ -378,23 +427,35 @@ class Expressions:
             if value.kind == "module":
                 return [self._result_of_module(node, value, given)]
             if value.kind == "lambda" and isinstance(value.node, ast.Lambda):
-                return self._of_lambda(value.node)
-        if receiver:
+                return self._of_lambda(value.node, node)
+        if receiver and receiver[0].name != "self":
             return self._method_call(node, method, receiver, arguments, given)
-        return [_derived("other", node, [*callee, *given])]
+        made = self.derived("other", node, [*callee, *given])
+        injected = any(value.kind == "other" and value.attribute for value in callee)
+        if injected and made.from_input and self.where.function in self.model.in_forward:
+            # A module, or a function, that the constructor was given.
+            made.kind = "tensor"
+        return [made]
 
-    def _of_lambda(self, node: ast.Lambda) -> list[Value]:
+    def _of_lambda(self, node: ast.Lambda, call: ast.Call) -> list[Value]:
         if isinstance(node.body, ast.Call):
             name = self.model.file.names.qualified(node.body.func)
-            return self._named_call(node.body, name, [], {}, []) or []
-        return [Value("other", node)]
+            made = self._named_call(node.body, name, [], {}, []) or []
+            return [replace(value, node=call) for value in made]
+        return [Value("other", call)]
 
     def _result_of_module(self, node: ast.AST, module: Value, given: list[Value]) -> Value:
         for value in given:
             if value.kind == "argument":
                 value.tensor_like = True
-        made = _derived("tensor", node, given)
+        if isinstance(module.node, ast.Call) and _is_given(module.node, "inplace", True):
+            self.model.writes.append(Write(given, node, "method", self.where, "inplace=True"))
+        made = self.derived("tensor", node, given)
         made.from_state = made.from_state or bool(module.stateful)
+        if module.stateful is not False:
+            self.model.met.update(id(maker) for value in given for maker in value.makers)
+            made.makers = ()
+            made.from_input = True
         return made
 
     def _own_call(
@@ -411,7 +472,13 @@ class Expressions:
             self._registration(node, how, arguments, keywords)
             return [Value("none", node)]
         if method in self.model.methods:
-            return self.model.run(method, arguments, keywords)
+            made = self.model.run(method, arguments, keywords, self.where)
+            # Each call makes another one, unless it returns what `self` has.
+            fresh = (value.kind == "module" and not value.attribute for value in made)
+            return [
+                replace(value, node=node, repeated=None) if new else value
+                for value, new in zip(made, fresh, strict=True)
+            ]
         if any(value.kind == "module" for value in callee):
             module = next(value for value in callee if value.kind == "module")
             return [self._result_of_module(node, module, given)]
@@ -466,6 +533,7 @@ class Expressions:
             return [Value("buffer", node, name=name, registered=True)]
         if name in MODULE_CONTAINERS or name in PARAMETER_CONTAINERS:
             items = [*contained(given), *(one for one in given if one.kind not in CONTAINERS)]
+            self.note_twice(node.args, node)
             for value in given:
                 register(value)
             stateful = any(item.stateful is not False for item in items) if items else None
@@ -475,14 +543,25 @@ class Expressions:
             for value in given:
                 if value.kind == "module":
                     register(value)
-            return [Value("module", node, name=name, stateful=self.model.index.stateful(name))]
-        if name in TENSOR_FUNCTIONS or name.startswith(TENSOR_NAMESPACES):
+            stateful = self.model.index.stateful(name)
+            if name in _NORMS and _is_given(node, _NORMS[name], False):
+                stateful = False
+            return [Value("module", node, name=name, stateful=stateful)]
+        plain = name.removesuffix("_")
+        if plain in TENSOR_FUNCTIONS or name.startswith(TENSOR_NAMESPACES):
             return [self._tensor_function(node, name, arguments, keywords, given)]
-        if name in _COPIES:
-            return [replace(value, node=node, registered=False) for value in given[:1]]
+        if name == "copy.deepcopy":
+            return [replace(value, node=node, registered=False) for value in given]
+        if name == "copy.copy":
+            return given  # which shares the parameters
+        if name == "dict.fromkeys" and len(arguments) > 1:
+            for value in arguments[1]:
+                value.repeated = node
+            return [Value("dict", node, items=arguments[1])]
         if name in _SEQUENCES or name in _ORDERED:
             kind = _SEQUENCES.get(name, "dict" if name.endswith("ict") else "list")
             items = self.items_of(arguments[0], node) if arguments else []
+            items += [value for value in given if value.kind == "lambda"]
             items = [*items, *(value for values in keywords.values() for value in values)]
             for item in list(items):  # pairs of a key and a value
                 if kind == "dict" and item.kind == "tuple":
@@ -506,6 +585,8 @@ class Expressions:
             return self._getattr(node, arguments)
         if name in ("float", "int", "bool", "len", "str", "round", "range"):
             return [Value("number" if name != "str" else "text", node)]
+        if self.model.index.facts(name) is not None:
+            return [Value("other", node, name=name)]
         function = self.model.file.names.functions.get(name.rpartition(".")[2])
         if function is not None and name == f"{self.model.file.names.module}.{function.name}":
             for value in given:
@@ -523,9 +604,12 @@ class Expressions:
 
     def _setattr(self, node: ast.Call, arguments: list[list[Value]]) -> None:
         target = node.args[0]
+        key, values = node.args[1], arguments[2]
+        child = _own_name(target, self.own)
+        if child and isinstance(key, ast.Constant):
+            self.note_assign(f"{child}.{key.value}", values, node, node.args[2], "setattr")
         if not (isinstance(target, ast.Name) and target.id == self.own):
             return
-        key, values = node.args[1], arguments[2]
         attribute = key.value if isinstance(key, ast.Constant) else "*"
         for value in values:
             if value.kind in ("module", "parameter"):
@@ -543,7 +627,9 @@ class Expressions:
                 return self._own_attribute(name)
             any_one = ast.copy_location(ast.Attribute(target, "*", ast.Load()), node)
             self.model.reads.append(Read("*", any_one, self.where, self.model.tick()))
-        return [_derived("other", node, arguments[0])]
+            if any(one.attribute == "*" and one.how == "buffer" for one in self.model.assigns):
+                return [Value("buffer", node, registered=True)]
+        return [self.derived("other", node, arguments[0])]
 
     def _tensor_function(
         self,
@@ -557,19 +643,34 @@ class Expressions:
             if value.kind == "argument" and name.startswith("torch.nn.functional."):
                 value.tensor_like = True
         self.model.uses.append(Use(given, node, "operand", self.where))
+        first = arguments[0] if arguments else []
+        in_place = name.endswith("_") or _is_given(node, "inplace", True)
+        for written, how in ((keywords.get("out", []), "out"), (first if in_place else [], name)):
+            if written:
+                for value in written:
+                    value.tensor_like = value.tensor_like or value.kind == "argument"
+                called = how if how == "out" else f"{name.rpartition('.')[2]}"
+                self.model.writes.append(Write(written, node, "method", self.where, called))
         held = [*given, *contained(given)]
-        made = _derived("tensor", node, held)
+        made = self.derived("tensor", node, held)
+        if name in FACTORIES and name not in ("torch.tensor", "torch.as_tensor"):
+            # Sizes may come from an input; the values do not.
+            made = Value("tensor", node)
         made.name = name
+        if name in FACTORIES and not any(value.is_tensor for value in held):
+            known = {keyword.arg for keyword in node.keywords}
+            placed = known & {"device", "out", None} or "torch.device" in self.where.contexts
+            made.makers = () if placed else (made,)
         made.unwritten = name in UNWRITTEN and not any(
             value.kind in ("list", "tuple") and value.items and name.endswith("Tensor")
             for value in given[:1]
         )
         if name == "torch.Tensor" and given and given[0].is_tensor:
             made.unwritten = False
-        first = node.args[0] if node.args else None
-        literal = isinstance(first, ast.Constant) and not isinstance(first.value, str)
+        data = node.args[0] if node.args else None
+        literal = isinstance(data, ast.Constant) and not isinstance(data.value, str)
         made.scalar = name in ("torch.tensor", "torch.as_tensor", "torch.scalar_tensor") and (
-            literal or (isinstance(first, ast.UnaryOp) and isinstance(first.operand, ast.Constant))
+            literal or (isinstance(data, ast.UnaryOp) and isinstance(data.operand, ast.Constant))
         )
         if name in ("torch.argmax", "torch.argmin", "torch.argsort", "torch.nonzero"):
             made.detached = True
@@ -584,8 +685,9 @@ class Expressions:
         given: list[Value],
     ) -> list[Value]:
         found: list[Value] = []
+        in_place = method.endswith("_") and not method.endswith("__")
         for value in receiver:
-            if value.kind == "argument" and method in _OF_TENSORS:
+            if value.kind == "argument" and (method in _OF_TENSORS or in_place):
                 value.tensor_like = True
         for value in receiver:
             if value.kind in CONTAINERS:
@@ -596,9 +698,9 @@ class Expressions:
                 found.append(self._tensor_call(node, method, [value], given))
             elif value.kind == "class" and method == "apply":
                 # A `torch.autograd.Function`, say.
-                found.append(_derived("tensor", node, given))
+                found.append(self.derived("tensor", node, given))
             else:
-                made = _derived("other", node, [value, *given])
+                made = self.derived("other", node, [value, *given])
                 if value.kind == "argument" or value.from_input:
                     made.from_input = True
                 found.append(made)
@@ -627,12 +729,11 @@ class Expressions:
     ) -> list[Value]:
         if method in _GROW:
             if method in ("extend", "update"):
-                value.items += self.items_of(given, node)
+                self.put(value, self.items_of(given, node))
             else:
                 added = arguments[-1] if arguments else []
-                if node.args and isinstance(node.args[-1], ast.Name):
-                    self.note_repeats(added, self.where.loop)
-                value.items += added
+                self.note_repeats(added, self.where.loop, node)
+                self.put(value, added)
             return list(value.items) if method == "setdefault" else [Value("none", node)]
         if method in ("values", "copy", "__iter__"):
             return [value] if method != "copy" else [replace(value, items=list(value.items))]
@@ -642,7 +743,7 @@ class Expressions:
             pair = Value("tuple", node, items=[Value("text", node), *value.items])
             return [Value("list", node, items=[pair])]
         if method in ("get", "pop", "popleft", "popitem"):
-            return list(value.items)
+            return [*value.items, *value.late]
         return [Value("other", node)]
 
     def _module_call(
@@ -656,8 +757,7 @@ class Expressions:
         if method in _SAME_MODULE:
             return [value]
         if method in ("append", "extend", "insert", "add_module", "update", "register_module"):
-            if node.args and isinstance(node.args[-1], ast.Name):
-                self.note_repeats(given, self.where.loop)
+            self.note_repeats(given, self.where.loop, node)
             for one in given:
                 register(one)
                 value.items += list(contained([one])) or [one]
@@ -674,7 +774,7 @@ class Expressions:
             return [Value("list", node, items=[Value("tuple", node, items=pair)])]
         if method in ("forward", "__call__"):
             return [self._result_of_module(node, value, given)]
-        return [_derived("other", node, given)]
+        return [self.derived("other", node, given)]
 
     def _tensor_call(
         self, node: ast.Call, method: str, receiver: list[Value], given: list[Value]
@@ -686,7 +786,7 @@ class Expressions:
         if method == "requires_grad_":
             return receiver[0]
         if method in NOT_TENSORS and method not in ("type",):
-            return _derived("other", node, receiver) if method == "item" else Value("other", node)
+            return self.derived("other", node, receiver) if method == "item" else Value("other", node)
         if method == "float" and receiver[0].kind == "parameter":
             return receiver[0]
         if method in ("new", "new_empty"):
@@ -697,7 +797,8 @@ class Expressions:
         return made
 
     def _of_tensor(self, method: str, node: ast.AST, found: list[Value]) -> Value:
-        made = _derived("tensor", node, found)
+        moves = method in ("to", "type_as", "cuda", "cpu", "xpu") and _may_move(method, node)
+        made = self.derived("tensor", node, found[:1] if moves else found)
         if method in _DETACHED:
             made.detached = True
             made.argument = found[0].argument
@@ -710,13 +811,41 @@ class Expressions:
             made.detached = found[0].detached
         if method.startswith("new_"):
             made = Value("tensor", node)
+        if moves:
+            made.makers = ()
         if method in ("argmax", "argmin", "argsort", "nonzero", "long", "int", "bool", "eq", "ne"):
             made.detached = True
+        return made
+
+    def derived(self, kind: str, node: ast.AST | None, found: list[Value]) -> Value:
+        """A value that is computed from others, which may meet on different devices."""
+        made = _derived(kind, node, found)
+        flat = [*found, *contained(found)]
+        makers, moved = _meeting(flat)
+        if makers and moved:
+            self.model.met.update(map(id, makers))
+        elif makers and kind == "tensor":
+            made.makers = makers
         return made
 
     def bind(self, target: ast.expr, values: list[Value], node: ast.AST) -> None:
         """Assign to a target; the reader of statements knows how."""
         raise NotImplementedError
+
+
+def _meeting(found: list[Value]) -> tuple[tuple[Value, ...], bool]:
+    """The factories behind some operands, and whether others of them follow the module's device."""
+    makers = tuple({id(maker): maker for value in found for maker in value.makers}.values())
+    moved = any(
+        not value.makers
+        and (value.kind in ("parameter", "buffer") or (value.is_tensor and _follows(value)))
+        for value in found
+    )
+    return makers, moved
+
+
+def _follows(value: Value) -> bool:
+    return value.from_input or value.from_state or bool(value.argument)
 
 
 def _origin(items: Iterable[Value]) -> dict[str, bool]:
@@ -739,6 +868,23 @@ def _derived(kind: str, node: ast.AST | None, found: list[Value]) -> Value:
     tensors = [value for value in found if value.is_tensor]
     made.detached = bool(tensors) and all(value.detached for value in tensors)
     return made
+
+
+def _may_move(method: str, node: ast.AST) -> bool:
+    """Whether a call may bring a tensor to another device: `.to(torch.float32)` does not."""
+    if method != "to" or not isinstance(node, ast.Call):
+        return True
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return not all(
+        isinstance(one, ast.Attribute) and (one.attr == "dtype" or one.attr in _DTYPES)
+        for one in given
+    )
+
+
+def _is_given(node: ast.Call, name: str, value: object) -> bool:
+    """Whether an argument is given by name as that constant."""
+    given = _keyword(node, name)
+    return isinstance(given, ast.Constant) and given.value is value
 
 
 def _root(node: ast.expr) -> str:

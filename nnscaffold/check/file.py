@@ -26,6 +26,7 @@ class File:
         tree: What it parses to.
         names: What its names mean.
         classes: All its classes, those inside others and inside functions too.
+        local_classes: Those of them that are inside functions.
         functions: All its functions and methods, each with the class that it is a method of.
         calls: All its calls.
     """
@@ -37,20 +38,23 @@ class File:
         is_package = source.path.replace("\\", "/").endswith("__init__.py")
         self.names = Names(source.module, is_package=is_package, tree=tree)
         self.classes: list[ast.ClassDef] = []
+        self.local_classes: set[ast.ClassDef] = set()
         self.functions: list[tuple[Function, ast.ClassDef | None]] = []
         self.nodes: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._collect()
 
     def _collect(self) -> None:
-        waiting: list[tuple[ast.AST, ast.ClassDef | None]] = [(self.tree, None)]
+        waiting: list[tuple[ast.AST, ast.ClassDef | None, bool]] = [(self.tree, None, False)]
         inner = (ast.Import, ast.ImportFrom)
         while waiting:
-            node, owner = waiting.pop()
+            node, owner, local = waiting.pop()
             if isinstance(node, ast.ClassDef):
                 self.classes.append(node)
+                if local:
+                    self.local_classes.add(node)
                 if node.name not in self.names.classes:
                     self.names.classes[node.name] = node
-                waiting.extend((item, node) for item in reversed(node.body))
+                waiting.extend((item, node, local) for item in reversed(node.body))
                 continue
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 self.functions.append((node, owner))
@@ -63,8 +67,9 @@ class File:
                 for part in ast.iter_child_nodes(node):
                     if isinstance(part, ast.ExceptHandler | ast.match_case):
                         children.extend(part.body)
-            inside = None if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else owner
-            waiting.extend((child, inside) for child in reversed(children))
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            inside = None if is_function else owner
+            waiting.extend((child, inside, local or is_function) for child in reversed(children))
 
     @cached_property
     def lines(self) -> list[str]:

@@ -37,12 +37,14 @@ class ClassFacts:
         methods: Its methods, each with the attributes of `self` that it reads.
         attributes: What is assigned to attributes of `self`: `parameter`, `buffer`, `list`,
             `other`, or the dotted name of what is called.
+        initialises: Whether its constructor calls another one.
     """
 
     name: str
     bases: tuple[str, ...] = ()
     methods: dict[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
+    initialises: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,16 @@ def _facts_of(names: Names, node: ast.ClassDef) -> ClassFacts:
     bases = tuple(name for base in node.bases if (name := names.qualified(_plain(base))))
     methods: dict[str, tuple[str, ...]] = {}
     attributes: dict[str, str] = {}
+    initialises = False
     for item in node.body:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
             methods[item.name] = tuple(sorted(_read_method(names, item, attributes)))
-    return ClassFacts(f"{names.module}.{node.name}", bases, methods, attributes)
+            if item.name == "__init__":
+                initialises = any(
+                    isinstance(part, ast.Attribute) and part.attr == "__init__"
+                    for part in ast.walk(item)
+                )
+    return ClassFacts(f"{names.module}.{node.name}", bases, methods, attributes, initialises)
 
 
 def _plain(base: ast.expr) -> ast.expr:
@@ -186,6 +194,7 @@ class Index:
                 self._classes.setdefault(facts.name, facts)
             self.attributes_read.update(summary.read)
             digest.update(repr(summary).encode())
+        self._packages = {module.partition(".")[0] for module in self._files}
         self.digest = digest.hexdigest()
 
     def resolve(self, name: str) -> str:
@@ -245,6 +254,8 @@ class Index:
             return False
         if owner == "torch.nn" or owner.startswith("torch.nn.modules"):
             return True
+        if name.partition(".")[0] in self._packages:
+            return False  # the tree has the package, and no such class
         if name.startswith("transformers.") and last.endswith(("PreTrainedModel", "Model")):
             return True
         return name.startswith(_PACKAGES_OF_MODULES) and "Weights" not in last

@@ -35,6 +35,8 @@ class ClassModel:
         assigns, calls, reads, writes, uses: What its methods do, in the order of reading.
         data_writes: The assignments to `.data` of something.
         deleted: The attributes of `self` that are deleted somewhere.
+        decisions: What conditions of branches and loops may be.
+        met: The identities of the tensors from factories that meet tensors of the module's device.
         parameter_values: What the parameters of methods may hold, by method and name.
     """
 
@@ -57,6 +59,8 @@ class ClassModel:
         self.uses: list[Use] = []
         self.data_writes: list[Write] = []
         self.deleted: set[str] = set()
+        self.decisions: list[Use] = []
+        self.met: set[int] = set()
         self.parameter_values: dict[tuple[str, str], list[Value]] = {}
         self._returns: dict[str, list[Value]] = {}
         self._functions: dict[str, list[Value]] = {}
@@ -85,13 +89,18 @@ class ClassModel:
     # Reading.
 
     def run(
-        self, name: str, arguments: list[list[Value]], keywords: dict[str, list[Value]]
+        self,
+        name: str,
+        arguments: list[list[Value]],
+        keywords: dict[str, list[Value]],
+        caller: Where | None = None,
     ) -> list[Value]:
         """What a method returns; it is read where it is first called."""
         if name not in self._returns:
             self._returns[name] = []  # for a method that calls itself
             function = self.methods[name]
-            where = Where(name, no_grad=self._is_without_gradients(function))
+            no_grad = self._is_without_gradients(function) or (caller is not None and caller.no_grad)
+            where = Where(name, caller.guards if caller else (), no_grad=no_grad)
             reader = Reader(self, function, where=where, own=self._self_of(function))
             self._returns[name] = reader.run(arguments, keywords)
         return self._returns[name]
@@ -209,6 +218,11 @@ class ClassModel:
         """The methods that the constructor reaches and `forward` does not."""
         return self.in_constructor - self.in_forward
 
+    @cached_property
+    def after_construction(self) -> frozenset[str]:
+        """The methods that the constructor does not reach."""
+        return frozenset(self.all_methods) - self.in_constructor
+
     def forward_calls(self) -> Iterator[Call]:
         """The calls in `forward` and in what it reaches."""
         return (call for call in self.calls if call.where.function in self.in_forward)
@@ -219,9 +233,15 @@ class ClassModel:
 
     def is_buffer(self, attribute: str) -> bool:
         """Whether an attribute is registered as a buffer anywhere, or may be."""
-        return any(
-            one.how == "buffer" and one.attribute in (attribute, "*") for one in self.assigns
-        ) or self.inherited(attribute) in ("buffer",)
+        return self.inherited(attribute) == "buffer" or any(
+            (one.how == "buffer" and one.attribute in (attribute, "*"))
+            or (
+                one.attribute == attribute
+                and one.how == "assign"
+                and any(value.kind == "buffer" and value.name for value in one.values)
+            )
+            for one in self.assigns
+        )
 
     @cached_property
     def _inherited_attributes(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
 from nnscaffold.check.expressions import Expressions
 from nnscaffold.check.torch_names import NO_GRAD
-from nnscaffold.check.values import CONTAINERS, Value, register
+from nnscaffold.check.values import CONTAINERS, Value, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,12 +141,11 @@ class Reader(Expressions):
         containers = [value for value in held if value.kind in CONTAINERS]
         if containers and isinstance(node.op, ast.Add | ast.BitOr):
             for value in containers:
-                value.items += self.items_of(added, node)
+                self.put(value, self.items_of(added, node))
         attribute = self._own_attribute_of(node.target)
         if attribute:
             how: How = "grow" if containers else "in-place"
-            changed = added if containers else held
-            self.note_assign(attribute, changed, node, node.value, how)
+            self.note_assign(attribute, added, node, node.value, how)
             if containers:
                 return
         if any(value.is_tensor or value.kind == "argument" for value in held):
@@ -157,7 +156,12 @@ class Reader(Expressions):
             self.scope[node.target.id] = self.operation(node, held, added)
 
     def _return(self, node: ast.Return) -> None:
-        self.returns += self.values_of(node.value)
+        values = self.values_of(node.value)
+        self.returns += values
+        if self.where.function == "forward" and not self.where.nested:
+            # A tensor that leaves the module on the default device.
+            made = [*values, *contained(values)]
+            self.model.met.update(id(maker) for value in made for maker in value.makers)
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
@@ -168,12 +172,12 @@ class Reader(Expressions):
         self._inside(node.orelse)
 
     def _while(self, node: ast.While) -> None:
-        self.values_of(node.test)
+        self.decide(node.test, node)
         self._inside(node.body, loop=node)
         self._inside(node.orelse)
 
     def _if(self, node: ast.If) -> None:
-        self.values_of(node.test)
+        self.decide(node.test, node)
         guards = self.where.guards
         self._inside(node.body, guards=(*guards, Guard(node.test, holds=True)))
         if node.orelse:
@@ -252,6 +256,12 @@ class Reader(Expressions):
             known = self.scope.get(target.id, []) if self._branch else []
             self.scope[target.id] = [*known, *values] if known else values
         elif isinstance(target, ast.Tuple | ast.List):
+            if len(target.elts) == 2 and values and all(map(_is_pair, values)):
+                # A key, or a position, and what belongs to it.
+                self.bind(target.elts[0], [value.items[0] for value in values], node)
+                rest = [item for value in values for item in value.items[1:]]
+                self.bind(target.elts[1], rest, node)
+                return
             items = self.items_of(values, node)
             for part in target.elts:
                 self.bind(part, items, node)
@@ -267,6 +277,9 @@ class Reader(Expressions):
     ) -> None:
         if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
             held = self.values_of(target.value)
+            child = self._own_attribute_of(target.value)
+            if child and isinstance(target.value, ast.Attribute) and target.attr != "data":
+                self.note_assign(f"{child}.{target.attr}", values, node, value, "assign")
             if target.attr == "data":
                 self.model.data_writes.append(Write(held, node, "index", self.where, "data"))  # type: ignore[arg-type]
             return
@@ -292,13 +305,19 @@ class Reader(Expressions):
         self.values_of(target.slice)
         for one in held:
             if one.kind in CONTAINERS:
-                one.items += values
+                self.put(one, values)
             elif one.kind == "module":
                 for given in values:
                     register(given)
                 one.items += values
         attribute = self._own_attribute_of(target)
-        if attribute:
+        registered = _DICTIONARIES.get(attribute)
+        if registered and isinstance(target.slice, ast.Constant):
+            # What `self.name = value` does, done by hand.
+            late = self.where.function in self.model.after_construction
+            how = "assign" if late else registered
+            self.note_assign(str(target.slice.value), values, node, value, how)
+        elif attribute:
             self.note_assign(attribute, values, node, value, "item")
         self.model.writes.append(
             Write(held, node, "index", self.where, key=target.slice)  # type: ignore[arg-type]
@@ -311,6 +330,18 @@ class Reader(Expressions):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             return node.attr if self.own and node.value.id == self.own else ""
         return ""
+
+
+# Where a module keeps what is registered.
+_DICTIONARIES: dict[str, How] = {
+    "_buffers": "buffer",
+    "_parameters": "parameter",
+    "_modules": "module",
+}
+
+
+def _is_pair(value: Value) -> bool:
+    return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
 
 
 def _ends(body: list[ast.stmt]) -> bool:

@@ -40,13 +40,15 @@ class Value:
         node: The expression that makes it.
         name: The dotted name of a class or function, or of the one that was called.
         items: What a container may hold.
+        late: What a container on `self` is given after the module was built.
+        makers: The factories that made it on the default device, if it comes of nothing else.
         stateful: Whether a module has parameters or state; None where the source does not tell.
         registered: Whether a module registers it, or everything in it.
         attribute: The attribute of `self` that it was last read from or assigned to.
         argument: The argument that it is, unchanged or as a view: `forward.x`.
         from_input: Whether it is computed from an argument of the method.
         from_state: Whether it is computed from a parameter, so that it has a graph.
-        repeated: Whether it is in a container several times.
+        repeated: What puts it into a container several times.
         unwritten: Whether it is memory that nothing has written yet.
         tensor_like: Whether its uses are those of a tensor.
         scalar: Whether it is a tensor without a dimension.
@@ -59,13 +61,15 @@ class Value:
     node: ast.AST | None = None
     name: str = ""
     items: list[Value] = field(default_factory=list)
+    late: list[Value] = field(default_factory=list)
+    makers: tuple[Value, ...] = ()
     stateful: bool | None = None
     registered: bool = False
     attribute: str = ""
     argument: str = ""
     from_input: bool = False
     from_state: bool = False
-    repeated: bool = False
+    repeated: ast.AST | None = None
     unwritten: bool = False
     tensor_like: bool = False
     scalar: bool = False

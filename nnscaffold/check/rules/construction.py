@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 def find_missing(model: ClassModel) -> Iterator[Finding]:
     """NN101: the constructor never reaches that of `nn.Module`."""
     constructor = model.methods.get("__init__")
-    if constructor is None or _only_raises(constructor):
+    if constructor is None:
+        blocking = _blocking_base(model)
+        if blocking:
+            message = f"`{blocking}.__init__` never reaches `nn.Module.__init__`"
+            yield model.file.finding("NN101", model.file.head(model.node), message, model.name)
+        return
+    if _only_raises(constructor):
         return
     if any(_initialises(model, call) for call in _in_constructor(model)):
         return
@@ -42,13 +48,17 @@ def find_late(model: ClassModel) -> Iterator[Finding]:
         and one.where.function in model.in_constructor
         and (one.how in ("buffer", "parameter", "module") or _registers(one.values, one.how))
     ]
-    for position, one in enumerate(early):
+    for one in early[:1]:
         name = f"{model.name}.{one.attribute}"
         message = f"`self.{one.attribute}` is registered before `super().__init__()`"
         if one.attribute == "*":
             message = "something is registered before `super().__init__()`"
-        fix = None if position else _earlier(model, constructor, first)
-        yield model.file.finding("NN102", one.node, message, name, fix)
+        node: ast.AST = one.node
+        if one.where.function != "__init__":
+            calls = (call.node for call in _in_constructor(model) if call.method == one.where.function)
+            node = next(calls, node)
+        fix = _earlier(model, constructor, first)
+        yield model.file.finding("NN102", node, message, name, fix)
 
 
 def _registers(values: list[object], how: str) -> bool:
@@ -70,14 +80,24 @@ def _initialises(model: ClassModel, call: Call) -> bool:
         if target.func.id != "super":
             return False
         # `super(nn.Module, self)` begins after `nn.Module`.
-        return not (target.args and model.file.names.qualified(target.args[0]) == "torch.nn.Module")
+        if target.args and model.file.names.qualified(target.args[0]) == "torch.nn.Module":
+            return False
+        return bool(target.args) or not _blocking_base(model)
     if isinstance(target, ast.Name) and target.id in ("self", "cls"):
         return False
     name = model.file.names.qualified(target)
     facts = model.index.facts(name)
-    if facts is not None and not model.index.is_module(name):
-        return False
-    return True
+    return facts is None or model.index.is_module(name) or facts.initialises
+
+
+def _blocking_base(model: ClassModel) -> str:
+    """The first base, if its constructor is where `super().__init__()` ends: a mixin's."""
+    own = model.index.facts(model.qualified)
+    first = own.bases[0] if own and own.bases else ""
+    facts = model.index.facts(first)
+    if facts is None or model.index.is_module(first) or "__init__" not in facts.methods:
+        return ""
+    return "" if facts.initialises else facts.name.rpartition(".")[2]
 
 
 def _only_raises(constructor: Function) -> bool:

@@ -50,7 +50,9 @@ def _written(node: ast.AST) -> ast.Attribute | None:
         if isinstance(target, ast.Subscript):
             if _is_parameter(data.value) or isinstance(node, ast.AugAssign):
                 return data
-        elif _is_parameter(data.value):
+        elif _is_parameter(data.value) or (
+            isinstance(node, ast.AugAssign) and isinstance(data.value, ast.Attribute)
+        ):
             return data
     return None
 

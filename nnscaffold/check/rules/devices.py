@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Fix
-from nnscaffold.check.rules.asking import add_argument, has_keyword
+from nnscaffold.check.rules.asking import add_argument
 from nnscaffold.check.torch_names import FACTORIES
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nnscaffold.check.events import Call
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
-    from nnscaffold.check.values import Value
 
 _CUDA = re.compile(r"cuda(:\d*)?\Z")
 # Calls in which a device's name only says for which devices something is meant.
@@ -138,16 +137,11 @@ def _last_name(node: ast.expr) -> str:
 
 def find_factories(model: ClassModel) -> Iterator[Finding]:
     """NN302: a tensor that `forward` makes on the default device meets others."""
-    used = _Uses(model)
     for call in model.forward_calls():
         if call.name not in FACTORIES or not call.results:
             continue
-        if has_keyword(call.node, "device", "out") or "torch.device" in call.where.contexts:
-            continue
         result = call.results[0]
-        if result.scalar or _has_no_dimension(call) or _keeps_device(call):
-            continue
-        if used.is_moved(result) or not used.as_operand(result):
+        if id(result) not in model.met or result.scalar or _has_no_dimension(call):
             continue
         name = call.name.rpartition(".")[2]
         where = f"{model.name}.{call.where.function}"
@@ -160,40 +154,6 @@ def _has_no_dimension(call: Call) -> bool:
     if isinstance(first, ast.Tuple | ast.List) and not first.elts:
         return call.name != "torch.tensor"
     return False
-
-
-def _keeps_device(call: Call) -> bool:
-    """Whether it is given a tensor, whose device it keeps."""
-    tensors = any(value.is_tensor for values in call.arguments for value in values)
-    return tensors and call.name in ("torch.as_tensor", "torch.tensor", "torch.normal")
-
-
-class _Uses:
-    """How values are used in a class: moved, as an index, as an operand."""
-
-    def __init__(self, model: ClassModel) -> None:
-        self._moved: set[int] = set()
-        self._host: set[int] = set()
-        self._operands: set[int] = set()
-        self._indices: set[int] = set()
-        for call in model.calls:
-            if call.method in ("to", "type_as", "cuda", "expand_as", "view_as", "cpu"):
-                if call.method in ("to", "type_as", "cuda"):
-                    self._moved.update(map(id, call.receiver))
-            elif call.method in ("tolist", "item", "numpy"):
-                self._host.update(map(id, call.receiver))
-            for values in (*call.arguments, *call.keywords.values()):
-                self._operands.update(map(id, values))
-        for use in model.uses:
-            chosen = self._indices if use.how == "index" else self._operands
-            chosen.update(map(id, use.values))
-
-    def is_moved(self, value: Value) -> bool:
-        return id(value) in self._moved or id(value) in self._host
-
-    def as_operand(self, value: Value) -> bool:
-        """Whether it meets other tensors, or leaves the method: all but an index."""
-        return id(value) not in self._indices or id(value) in self._operands
 
 
 def _fix(model: ClassModel, call: Call) -> Fix | None:

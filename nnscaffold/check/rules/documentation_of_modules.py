@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 _SHAPES = re.compile(r"\bshapes?\b|\(\s*(?:\*|N|B|\.\.\.|batch)\b|\[\s*(?:B|N|batch)\b", re.I)
 
 
+def _is_public(model: ClassModel) -> bool:
+    return not model.name.startswith("_") and model.node not in model.file.local_classes
+
+
+def _is_documented(name: str, text: str) -> bool:
+    """Whether a docstring has an entry for an argument, or names it as code."""
+    word = rf"\b{re.escape(name)}\b"
+    entry = rf"^\s*(?::param\b)?[^\n:]*{word}[^\n:]*:|`{re.escape(name)}`"
+    return bool(re.search(entry, text, re.MULTILINE))
+
+
 def find_untyped(model: ClassModel) -> Iterator[Finding]:
     """NN601: an argument or result of `__init__` or `forward` without an annotation."""
-    if model.name.startswith("_"):
+    if not _is_public(model):
         return
     for name in ("__init__", "forward"):
         function = model.methods.get(name)
@@ -38,7 +49,7 @@ def find_untyped(model: ClassModel) -> Iterator[Finding]:
 
 def find_undocumented(model: ClassModel) -> Iterator[Finding]:
     """NN602: no docstring, or one without the arguments or the shapes."""
-    if model.name.startswith("_"):
+    if not _is_public(model):
         return
     text = ast.get_docstring(model.node) or ""
     constructor, forward = model.methods.get("__init__"), model.methods.get("forward")
@@ -56,7 +67,7 @@ def find_undocumented(model: ClassModel) -> Iterator[Finding]:
     if constructor is not None:
         spec = constructor.args
         names = [one.arg for one in ([*spec.posonlyargs, *spec.args][1:] + spec.kwonlyargs)]
-        unsaid = [name for name in names if not re.search(rf"\b{re.escape(name)}\b", whole)]
+        unsaid = [name for name in names if not _is_documented(name, whole)]
         if unsaid:
             missing.append(f"the arguments {', '.join(unsaid)}")
     takes_input = forward is not None and len(forward.args.args) > 1

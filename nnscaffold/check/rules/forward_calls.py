@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.annotations import annotated
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.asking import (
     add_argument,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.events import Call, Write
+    from nnscaffold.check.file import File
+    from nnscaffold.check.index import Index
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
 
@@ -39,19 +42,6 @@ def find_mutated_inputs(model: ClassModel) -> Iterator[Finding]:
         message = f"{how} changes the caller's `{name}` in place"
         where = f"{model.name}.{write.where.function}"
         yield model.file.finding("NN401", write.node, message, where)
-    for call in model.forward_calls():
-        if call.name.startswith("torch.nn.functional.") and call.arguments:
-            if is_literal(keyword(call.node, "inplace"), True) and not guarded_by(
-                call.where, "inplace"
-            ):
-                name = next(
-                    (v.argument for v in call.arguments[0] if v.argument.startswith("forward.")), ""
-                )
-                if name:
-                    message = f"`inplace=True` changes the caller's `{name[8:]}` in place"
-                    yield model.file.finding(
-                        "NN401", call.node, message, f"{model.name}.{call.where.function}"
-                    )
 
 
 def _callers(value: object, write: Write) -> str:
@@ -119,7 +109,7 @@ def _attention(model: ClassModel, call: Call, where: str) -> Iterator[Finding]:
         "Pass 0 in eval mode", (file.replace(given, f"{text} if self.training else 0.0"),)
     )
     message = "`dropout_p` is not 0 in eval mode"
-    yield file.finding("NN402", given, message, where, fix)
+    yield file.finding("NN402", call.node, message, where, fix)
 
 
 def _follows_mode(function: ast.AST | None, given: ast.expr) -> bool:
@@ -165,6 +155,15 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
                 yield model.file.finding("NN404", call.node, message, where)
 
 
+    for decision in model.decisions:
+        if decision.where.function not in model.in_forward or decision.where.nested:
+            continue
+        if any(value.kind == "tensor" and _is_computed(value) for value in decision.values):
+            message = "the value of a tensor decides what runs: it is fetched to the host"
+            where = f"{model.name}.{decision.where.function}"
+            yield model.file.finding("NN404", decision.node, message, where)
+
+
 def _is_computed(value: object) -> bool:
     """Whether it is a tensor that depends on an input or on the module's state."""
     depends = (
@@ -187,7 +186,7 @@ def find_squeezes(model: ClassModel) -> Iterator[Finding]:
     """NN405: a squeeze that drops the batch, too, where its size is 1."""
     for call in model.forward_calls():
         node = call.node
-        if call.method == "squeeze" and not call.name:
+        if call.method in ("squeeze", "squeeze_") and not call.name:
             bare = not node.args and not node.keywords
             of = call.receiver
         elif call.name == "torch.squeeze":
@@ -224,6 +223,28 @@ def find_direct_calls(model: ClassModel) -> Iterator[Finding]:
 
 
 def _is_child(value: object) -> bool:
-    return value.kind == "module" or (  # type: ignore[attr-defined]
-        value.kind in ("other", "argument") and bool(value.attribute)  # type: ignore[attr-defined]
-    )
+    unknown = value.kind in ("other", "argument") and not value.name  # type: ignore[attr-defined]
+    return value.kind == "module" or (unknown and bool(value.attribute))  # type: ignore[attr-defined]
+
+
+def find_direct_calls_in_file(file: File, index: Index) -> Iterator[Finding]:
+    """NN403 in functions that are given a module, and say so."""
+    for function, owner in file.functions:
+        if owner is not None:
+            continue
+        modules = {
+            one.arg
+            for one in (*function.args.args, *function.args.kwonlyargs)
+            if (value := annotated(one.annotation, file.names, index)) and value.kind == "module"
+        }
+        for node in ast.walk(function) if modules else ():
+            called = node.func if isinstance(node, ast.Call) else None
+            if not isinstance(called, ast.Attribute) or called.attr != "forward":
+                continue
+            if isinstance(called.value, ast.Name) and called.value.id in modules:
+                text = called.value.id
+                target, whole = file.span(called.value), file.span(called)
+                cut = Span(target.end_line, target.end_column, whole.end_line, whole.end_column)
+                message = f"`{text}.forward(...)` skips the hooks of `{text}`"
+                fix = Fix("Call the module itself", (Edit(cut, ""),))
+                yield file.finding("NN403", node, message, function.name, fix)

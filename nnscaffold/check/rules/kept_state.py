@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.asking import flat, has_graph, mentions
+from nnscaffold.check.values import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +32,14 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
             grows = one.how == "grow" and any(value.is_tensor for value in kept)
             if not grows and not any(has_graph(value) for value in kept):
                 continue
-            if any(value.kind == "module" for value in model.attributes.get(name, ())):
+            if not any(value.kind in CONTAINERS for value in model.attributes.get(name, ())):
                 continue
             message = f"`{one.where.function}` adds to `self.{name}` at each call, so memory grows"
-        elif one.how in ("assign", "setattr"):
+        elif one.how in ("assign", "setattr", "in-place"):
             if one.where.no_grad or not any(has_graph(value) for value in values):
+                continue
+            held = model.attributes.get(name, ())
+            if one.how == "in-place" and any(value.is_tensor for value in held):
                 continue
             message = f"`{one.where.function}` keeps `self.{name}` with its graph"
         else:
@@ -50,8 +54,13 @@ def _cleared(model: ClassModel) -> set[str]:
     for one in model.forward_assigns():
         empty = [value for value in one.values if value.kind == "none"]
         fresh = [value for value in one.values if value.kind in ("list", "dict") and value.node]
+        later = [
+            other
+            for other in model.forward_assigns()
+            if other.attribute == one.attribute and other.order > one.order and other.how == "assign"
+        ]
         if one.how == "assign" and one.values and not one.where.guards:
-            if len(empty) == len(one.values):
+            if len(empty) == len(one.values) and not later:
                 found.add(one.attribute)
             elif fresh and isinstance(one.value, ast.List | ast.Dict | ast.Call):
                 found.add(one.attribute)
@@ -90,7 +99,10 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
     for name, function in model.methods.items():
         for decorator in function.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if model.file.names.qualified(called) in _CACHES and name in model.in_forward:
+            if model.file.names.qualified(called) not in _CACHES or name not in model.in_forward:
+                continue
+            bound = bool(function.args.args) and function.args.args[0].arg in ("self", "cls")
+            if bound or any(value.is_tensor for value in flat(model.run(name, [], {}))):
                 message = (
                     f"the cache of `{name}` keeps each module alive, and tensors of other devices"
                 )
@@ -149,7 +161,11 @@ def find_untracked(model: ClassModel) -> Iterator[Finding]:
         name = one.attribute
         if name in reported or not _is_number(model, one) or model.is_buffer(name):
             continue
-        if one.how == "assign" and not _read_before(model, one):
+        if "warn" in name:  # says something once, which is nobody's result
+            continue
+        if one.how == "assign" and not _read_before(model, one) and not (
+            one.where.guards and _is_read(model, name)
+        ):
             continue
         reported.add(name)
         message = f"`{one.where.function}` changes `self.{name}`, which is not saved with the module"
@@ -171,9 +187,20 @@ def _is_number(model: ClassModel, one: Assign) -> bool:
         return lists and not any(v.is_tensor or v.kind == "module" for v in flat(one.values))
     if one.how not in ("assign", "in-place"):
         return False
-    numbers = [value for value in before if value.kind == "number"]
-    return bool(numbers) and len(numbers) == len(before) and not any(
-        value.is_tensor for value in one.values
+    if any(value.is_tensor or value.kind in ("none", "text", "module") for value in one.values):
+        return False
+    if isinstance(one.node, ast.AugAssign) and isinstance(one.node.target, ast.Subscript):
+        items = list(flat(before))
+        return bool(items) and all(value.kind == "number" for value in items)
+    if one.how == "assign" and any(value.kind == "argument" for value in before):
+        # A setting of the constructor, which becomes another one.
+        return all(value.kind == "number" for value in one.values)
+    return bool(before) and all(value.kind == "number" for value in before)
+
+
+def _is_read(model: ClassModel, name: str) -> bool:
+    return any(
+        read.attribute == name and read.where.function in model.in_forward for read in model.reads
     )
 
 

@@ -44,7 +44,6 @@ def _is_non_leaf(value: object) -> bool:
     return (
         value.kind == "tensor"  # type: ignore[attr-defined]
         and value.from_state  # type: ignore[attr-defined]
-        and not value.from_input  # type: ignore[attr-defined]
         and not value.detached  # type: ignore[attr-defined]
     )
 
@@ -107,7 +106,10 @@ def find_unwritten(model: ClassModel) -> Iterator[Finding]:
     ):
         return
     written = touched(model, reached)
+    by_ancestors = _read_by_ancestors(model)
     for one, value in candidates:
+        if one.attribute in by_ancestors:
+            continue
         sources = {id(origin(value)), *(id(origin(item)) for item in value.items)}
         if sources & written or any(
             id(origin(held)) in written for held in model.attributes.get(one.attribute, ())
@@ -117,6 +119,18 @@ def find_unwritten(model: ClassModel) -> Iterator[Finding]:
         if id(value) in touched(model):
             message += " when the module is built"
         yield model.file.finding("NN108", one.node, message, f"{model.name}.{one.attribute}")
+
+
+def _read_by_ancestors(model: ClassModel) -> set[str]:
+    """What the constructor's methods read of it in the classes that it inherits from."""
+    own, *ancestors = model.index.ancestry(model.qualified)
+    return {
+        attribute
+        for facts in ancestors
+        for method, reads in facts.methods.items()
+        if method in model.in_constructor
+        for attribute in reads
+    }
 
 
 def _parameters_of(one: Assign) -> Iterator[object]:
@@ -144,6 +158,9 @@ def find_rebound(model: ClassModel) -> Iterator[Finding]:
 def _is_parameter(model: ClassModel, attribute: str, steps: frozenset[str]) -> bool:
     if model.inherited(attribute) == "parameter":
         return True
+    child, _, name = attribute.rpartition(".")
+    if child and name in ("weight", "bias"):
+        return any(value.kind == "module" for value in model.attributes.get(child, ()))
     return any(
         one.attribute == attribute
         and one.where.function not in steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import has_keyword, mentions
+from nnscaffold.check.rules.asking import keyword, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LARGEST_HALF = 65504.0
 _FILLS = frozenset({"masked_fill", "masked_fill_", "where", "full", "full_like", "fill_"})
+_COMPLEX_TYPES = ("complex64", "complex128", "cfloat", "cdouble")
+_ROTATIONS = frozenset({"sin", "cos", "polar", "sin_", "cos_"})
 _COMPLEX = frozenset({"torch.polar", "torch.complex", "torch.view_as_complex"})
 
 
@@ -24,12 +26,16 @@ def find(model: ClassModel) -> Iterator[Finding]:
     for call in model.forward_calls():
         if call.method not in _FILLS and call.name.rpartition(".")[2] not in _FILLS:
             continue
-        for given in (*call.node.args, *(one.value for one in call.node.keywords)):
-            if _is_too_large(given) and not _is_wide(call):
+        nodes = [*call.node.args, *(one.value for one in call.node.keywords)]
+        values = [*call.arguments, *call.keywords.values()]
+        for given, held in zip(nodes, values, strict=False):
+            large = any(isinstance(v.node, ast.expr) and _is_too_large(v.node) for v in held)
+            if large and not _is_wide(call):
                 text = ast.unparse(given)
                 message = f"{text} is out of the range of float16"
                 where = f"{model.name}.{call.where.function}"
                 yield model.file.finding("NN303", given, message, where)
+    yield from _find_positions(model)
     for name, method in model.methods.items():
         if name not in model.in_forward:
             continue
@@ -47,6 +53,28 @@ def find(model: ClassModel) -> Iterator[Finding]:
             yield model.file.finding("NN303", one.node, message, f"{model.name}.{one.attribute}")
 
 
+def _find_positions(model: ClassModel) -> Iterator[Finding]:
+    """Positions that are counted in half precision: bfloat16 has no integer after 256 but 258."""
+    rotating = {
+        call.where.function for call in model.forward_calls() if call.method in _ROTATIONS
+    }
+    for call in model.forward_calls():
+        if call.name != "torch.arange" or call.where.function not in rotating:
+            continue
+        dtype = keyword(call.node, "dtype")
+        cast = any(
+            other.method in ("type_as", "to")
+            and id(call.results[0]) in map(id, other.receiver)
+            and (other.method == "type_as" or mentions(other.node.args[0], "dtype"))
+            for other in model.forward_calls()
+            if other.node.args
+        )
+        if cast or (isinstance(dtype, ast.Attribute) and dtype.attr == "dtype"):
+            message = "positions are counted in the module's precision, which half precision rounds"
+            where = f"{model.name}.{call.where.function}"
+            yield model.file.finding("NN303", call.node, message, where)
+
+
 def _is_too_large(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
@@ -58,7 +86,8 @@ def _is_too_large(node: ast.expr) -> bool:
 def _is_wide(call: Call) -> bool:
     """Whether the tensor is cast to float32 in the same expression, or is not a float."""
     node = call.node
-    if has_keyword(node, "dtype") or call.where.nested:
+    dtype = keyword(node, "dtype")
+    if call.where.nested or (dtype is not None and not mentions(dtype, "dtype")):
         return True
     receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
     if mentions(receiver, "float", "float32", "double", "long", "int", "int64"):
@@ -69,9 +98,9 @@ def _is_wide(call: Call) -> bool:
 def _is_complex(model: ClassModel, one: Assign) -> bool:
     value = one.value
     for held in one.values:
+        made = held.node
         if held.name in _COMPLEX:
             return True
-    return any(
-        isinstance(part, ast.Call) and model.file.names.qualified(part.func) in _COMPLEX
-        for part in ast.walk(value)
-    ) if value is not None else False
+        if isinstance(made, ast.Call) and mentions(keyword(made, "dtype"), *_COMPLEX_TYPES):
+            return True
+    return isinstance(value, ast.Call) and model.file.names.qualified(value.func) in _COMPLEX

@@ -22,13 +22,16 @@ def find(model: ClassModel) -> Iterator[Finding]:
         if one.where.function in model.in_forward and one.where.function != "forward":
             continue
         for container in _containers(one.values):
-            repeated = [item for item in container.items if _counts(item)]
-            new = [item for item in repeated if id(item) not in reported]
-            reported.update(map(id, repeated))
-            if not new:
-                continue
-            message = f"`self.{one.attribute}` holds the same module several times: one set of weights"
-            yield model.file.finding("NN109", one.node, message, f"{model.name}.{one.attribute}")
+            for item in container.items:
+                if not _counts(item) or id(item.repeated) in reported:
+                    continue
+                reported.add(id(item.repeated))
+                name = f"{model.name}.{one.attribute}"
+                message = (
+                    f"`self.{one.attribute}` holds one module several times: one set of weights"
+                )
+                assert item.repeated is not None
+                yield model.file.finding("NN109", item.repeated, message, name)
 
 
 def _containers(values: list[Value]) -> Iterator[Value]:
@@ -40,4 +43,5 @@ def _containers(values: list[Value]) -> Iterator[Value]:
 
 def _counts(item: Value) -> bool:
     made = isinstance(item.node, ast.Call)
-    return item.kind == "module" and item.repeated and made and item.stateful is not False
+    repeated = item.repeated is not None
+    return item.kind == "module" and repeated and made and item.stateful is not False

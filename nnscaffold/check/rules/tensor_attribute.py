@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.asking import flat
+from nnscaffold.check.values import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,15 @@ def find(model: ClassModel) -> Iterator[Finding]:
         if one.where.function not in model.only_in_constructor or name in model.deleted:
             continue
         tensors = [value for value in flat(one.values) if _is_plain(value, one)]
-        if not tensors or _is_registered(model, name) or name.startswith("__"):
+        if name in model.methods or name.startswith("__") or "." in name:
+            continue
+        if _is_registered(model, name) and not _is_collection(one):
+            continue
+        if not tensors and any(_is_other_name(value, one) for value in flat(one.values)):
+            reported.add(name)
+            message = f"`self.{name}` keeps a buffer that `.to()` replaces by another one"
+            yield model.file.finding("NN201", _made_at(model, one), message, f"{model.name}.{name}")
+        if not tensors:
             continue
         reported.add(name)
         message = f"`self.{name}` is a plain tensor: it is neither moved nor saved"
@@ -45,6 +54,24 @@ def _is_plain(value: Value, one: Assign) -> bool:
         return False
     # What is computed from a parameter is NN107.
     return not value.from_state or value.detached or one.where.no_grad
+
+
+def _is_other_name(value: Value, one: Assign) -> bool:
+    """Whether it is a buffer that stands under its own name already."""
+    return value.kind == "buffer" and not value.name and value.attribute != one.attribute
+
+
+def _is_collection(one: Assign) -> bool:
+    return one.how in ("grow", "item") or any(value.kind in CONTAINERS for value in one.values)
+
+
+def _made_at(model: ClassModel, one: Assign) -> ast.AST:
+    """Where the container is made that something is put into."""
+    if one.how in ("grow", "item"):
+        for other in model.assigns:
+            if other.attribute == one.attribute and other.how == "assign":
+                return other.node
+    return one.node
 
 
 def _is_registered(model: ClassModel, name: str) -> bool:

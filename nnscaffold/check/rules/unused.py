@@ -20,18 +20,23 @@ _EVERYTHING = frozenset(
 )
 
 
+# What is given to one of these is not used by it: it is changed, or copied.
+_COPYING = ("torch.nn.init.", "torch.nn.Transformer", "copy.")
+
+
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN112: the constructor registers a module or parameter that no method uses."""
-    if "forward" not in model.methods or not model.index.is_whole(model.qualified):
+    if "forward" not in model.all_methods or not model.index.is_whole(model.qualified):
         return
     used = _used(model)
     if used & _EVERYTHING or _iterates_itself(model):
         return
+    used.add("*")  # registered under names that the source does not tell
     used |= model.index.read_in_subclasses(model.qualified) | model.index.attributes_read
     reported: set[str] = set()
     for one in model.assigns:
         name = one.attribute
-        if one.where.function not in model.only_in_constructor or name in used or name in reported:
+        if one.where.function not in model.only_in_constructor or name in used | reported or "." in name:
             continue
         if not _has_weights(one):
             continue
@@ -48,7 +53,7 @@ def _used(model: ClassModel) -> set[str]:
         if method not in setting_up:
             used.update(reads)
     for call in model.calls:
-        if call.where.function in setting_up and not call.name.startswith("torch.nn.init."):
+        if call.where.function in setting_up and not call.name.startswith(_COPYING):
             for values in (*call.arguments, *call.keywords.values()):
                 used.update(value.attribute for value in values if value.attribute)
                 used.update(item.attribute for value in values for item in value.items)
