@@ -39,9 +39,9 @@ class Written(nn.Module):
     def __init__(self, width):
         super().__init__()
         norm = nn.BatchNorm1d(width)
-        self.net = nn.Sequential(
+        self.net = nn.Sequential(  # NN109
             nn.Linear(width, width), norm, nn.Linear(width, width), norm
-        )  # NN109
+        )
 
     def forward(self, x):
         return self.net(x)
