@@ -8,10 +8,13 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2] / "template" / "project"
 DOCUMENT_FILE = PROJECT / "docs" / "module-contract.md"
 
+# What a rule's section consists of, in this order; a line in bold begins each.
+PARTS = ("What it does", "Why is this bad?", "Example", "Use instead", "Run-time check")
+
 _HEADING = re.compile(r"#{1,6} (?P<title>.+)")
 _RULE = re.compile(r"(?P<code>NN\d{3}) (?P<name>[a-z-]+)")
-_VERDICT = re.compile(r"\*\*(Wrong|Right)\*\*")
-_ROW = re.compile(r"\| \[(NN\d{3})\]\(#([a-z0-9-]+)\) \| ([a-z-]+) \| .+ \| (tests|review) \|")
+_PART = re.compile(rf"\*\*({'|'.join(map(re.escape, PARTS))})\*\*")
+_ROW = re.compile(r"\| \[(NN\d{3})\]\(#([a-z0-9-]+)\) \| ([a-z-]+) \| .+ \| (tests|check|both) \|")
 _LINK = re.compile(r"\]\(#([a-z0-9-]+)\)")
 
 
@@ -27,10 +30,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Example:
-    """One Python block: the heading above it, its verdict (if it has one), its place and text."""
+    """One Python block: the heading above it, the part of the section, its place and text."""
 
     heading: str
-    verdict: str
+    part: str
     line: int
     source: str
 
@@ -43,7 +46,7 @@ class Example:
     @property
     def label(self) -> str:
         """What a test report calls the block."""
-        return f"{self.code}-{self.verdict}" if self.code else f"line-{self.line}"
+        return "-".join([self.code, *self.part.split()]) if self.code else f"line-{self.line}"
 
     def parse(self) -> ast.Module:
         """Return the block's syntax, with the document's line numbers for any traceback."""
@@ -54,11 +57,12 @@ class Example:
 
 @dataclass
 class Document:
-    """What the tests need to know of the document."""
+    """What the tests need to know of the document; `parts` has each section's texts by heading."""
 
     headings: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    parts: dict[str, dict[str, str]] = field(default_factory=dict)
     examples: list[Example] = field(default_factory=list)
 
     @property
@@ -67,34 +71,40 @@ class Document:
         matches = (_RULE.fullmatch(heading) for heading in self.headings)
         return {match["code"]: match["name"] for match in matches if match}
 
-    def example(self, code: str, verdict: str) -> Example:
-        """Return a rule's "wrong" or "right" block, of which there must be exactly one."""
-        [found] = (
-            example
-            for example in self.examples
-            if example.code == code and example.verdict == verdict
-        )
+    def wrong(self, code: str) -> Example:
+        """Return the block that breaks a rule, of which there must be exactly one."""
+        return self._block(code, "Example")
+
+    def right(self, code: str) -> Example:
+        """Return the block that keeps a rule, of which there must be exactly one."""
+        return self._block(code, "Use instead")
+
+    def _block(self, code: str, part: str) -> Example:
+        [found] = (one for one in self.examples if one.code == code and one.part == part)
         return found
 
 
 def read_document() -> Document:
     """Read the document once, line by line."""
     document = Document()
-    verdict = ""
+    part = ""
     lines = enumerate(DOCUMENT_FILE.read_text(encoding="utf-8").splitlines(), start=1)
     for number, line in lines:
         if line == "```python":
             block = list(iter(lambda: next(lines)[1], "```"))
             source = "\n".join(block) + "\n"
-            document.examples.append(Example(document.headings[-1], verdict, number + 1, source))
+            document.examples.append(Example(document.headings[-1], part, number + 1, source))
         elif heading := _HEADING.fullmatch(line):
             document.headings.append(heading["title"])
+            part = ""
         elif row := _ROW.fullmatch(line):
             document.rows.append(Row(*row.groups()))
+        elif bold := _PART.fullmatch(line):
+            part = bold[1]
+            document.parts.setdefault(document.headings[-1], {})[part] = ""
+        elif part:
+            document.parts[document.headings[-1]][part] += f"{line}\n"
         document.links += _LINK.findall(line)
-        if line:
-            label = _VERDICT.fullmatch(line)
-            verdict = label[1].lower() if label else ""
     return document
 
 

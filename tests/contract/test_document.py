@@ -1,12 +1,14 @@
 """The document of the module contract tells the truth: its examples run, its table is complete."""
 
+import re
 from dataclasses import replace
 
 import pytest
 import torch
-from document import DOCUMENT_FILE, Example, anchor, read_document
+from document import DOCUMENT_FILE, PARTS, Example, anchor, read_document
 from document_examples import ExampleContract, namespace, run
 from module_contract import RULES, run_checks
+from module_contract.core import CHECKS
 
 DOCUMENT = read_document()
 
@@ -22,10 +24,13 @@ def test_example_does_what_its_comments_say(example: Example) -> None:
         run(example, module)
 
 
-@pytest.mark.parametrize("code", RULES)
+RUN = {code: rule for code, rule in RULES.items() if rule.runtime}
+
+
+@pytest.mark.parametrize("code", RUN)
 def test_suite_tells_right_from_wrong(code: str) -> None:
-    right = DOCUMENT.example(code, "right")
-    wrong = DOCUMENT.example(code, "wrong")
+    right = DOCUMENT.right(code)
+    wrong = DOCUMENT.wrong(code)
     with namespace(right, DOCUMENT) as right_module, namespace(wrong, DOCUMENT) as wrong_module:
         right_contract = ExampleContract(right, right_module)
         wrong_contract = ExampleContract(wrong, wrong_module, right_contract)
@@ -35,7 +40,7 @@ def test_suite_tells_right_from_wrong(code: str) -> None:
 
 
 def test_quoted_failure_is_what_the_suite_says() -> None:
-    example = DOCUMENT.example("NN103", "wrong")
+    example = DOCUMENT.wrong("NN103")
     with namespace(example, DOCUMENT) as module:
         first, *_ = run_checks(ExampleContract(example, module))
     # What is built from a document has no line in a file, which a module of a repository has.
@@ -50,17 +55,29 @@ def test_sample_of_a_test_class_passes() -> None:
         assert run_checks(module.TestLinear()) == []
 
 
-def test_every_rule_has_a_wrong_and_a_right_example() -> None:
-    verdicts: dict[str, list[str]] = {code: [] for code in DOCUMENT.rules}
-    for example in DOCUMENT.examples:
-        if example.verdict:
-            verdicts[example.code].append(example.verdict)
-    assert set(map(tuple, verdicts.values())) == {("wrong", "right")}
+@pytest.mark.parametrize(("code", "name"), DOCUMENT.rules.items())
+def test_section_of_a_rule_has_its_parts_in_order(code: str, name: str) -> None:
+    parts = DOCUMENT.parts[f"{code} {name}"]
+    assert tuple(parts) == PARTS
+    assert parts["What it does"].strip().startswith("Finds ")
+    assert parts["Why is this bad?"].strip()
+    blocks = [example.part for example in DOCUMENT.examples if example.code == code]
+    assert blocks == ["Example", "Use instead"]
 
 
-def test_rules_of_the_suite_are_those_found_by_tests() -> None:
-    found_by_tests = {row.code: row.name for row in DOCUMENT.rows if row.found_by == "tests"}
-    assert {code: rule.name for code, rule in RULES.items()} == found_by_tests
+@pytest.mark.parametrize("code", RULES)
+def test_section_names_the_checks_that_find_the_rule(code: str) -> None:
+    text = DOCUMENT.parts[f"{code} {RULES[code].name}"]["Run-time check"].strip()
+    named = re.findall(r"`test_(\w+)`", text)
+    assert set(named) <= set(CHECKS)
+    assert bool(named) if RULES[code].runtime else text.startswith("None: ")
+
+
+def test_table_says_who_finds_a_rule() -> None:
+    finders = {(True, False): "check", (False, True): "tests", (True, True): "both"}
+    assert {row.code: (row.name, row.found_by) for row in DOCUMENT.rows} == {
+        code: (rule.name, finders[rule.static, rule.runtime]) for code, rule in RULES.items()
+    }
 
 
 def test_table_lists_the_sections_in_their_order() -> None:
