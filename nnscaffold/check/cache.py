@@ -1,8 +1,8 @@
 """What a check found out about each file, kept for the next one.
 
 One file for each root: JSON, in which summaries and findings are texts of their own, so that only
-those that are needed are read. It is written in one step, by each process for itself. One that cannot
-be read is as good as none; where none can be written, nothing is said.
+those that are needed are read. It is written in one step, by each process for itself. One that
+cannot be read is as good as none; where none can be written, nothing is said.
 """
 
 from __future__ import annotations

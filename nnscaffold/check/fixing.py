@@ -53,12 +53,17 @@ class Outcome:
     changes: tuple[Change, ...]
 
 
-def fix(check: Callable[[Mapping[str, bytes]], Report], first: Report) -> Outcome:
+def fix(
+    check: Callable[[Mapping[str, bytes]], Report],
+    first: Report,
+    read: Callable[[str], bytes] = read_bytes,
+) -> Outcome:
     """Apply all fixes of a report, check again, and so on.
 
     Args:
         check: Check again, with these bytes instead of those of the files.
         first: The report to begin with.
+        read: The bytes of a file, by its path as it is shown.
     """
     report = first
     before: dict[str, bytes] = {}
@@ -71,7 +76,7 @@ def fix(check: Callable[[Mapping[str, bytes]], Report], first: Report) -> Outcom
             if path in dropped:
                 continue
             try:
-                data = after[path] if path in after else read_bytes(path)
+                data = after[path] if path in after else read(path)
                 text = decode(data)
                 result, applied = apply_fixes(text.text, findings)
                 parse(result, path)

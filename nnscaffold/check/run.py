@@ -1,8 +1,8 @@
 """A check of files: which findings they have, by the analysis, the settings and the comments.
 
-Syntax is big, so that files are read in two passes: each is summarised, then each is looked at beside
-the others. Only a little syntax is kept in between, and a file of which the cache knows all is not
-parsed.
+Syntax is big, so that files are read in two passes: each is summarised, then each is looked at
+beside the others. Only a little syntax is kept in between, and a file of which the cache knows all
+is not parsed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from nnscaffold.check.sources import (
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from nnscaffold.check.analysis import Index, Summary
+    from nnscaffold.check.analysis import Index as TreeIndex
+    from nnscaffold.check.analysis import Summary
     from nnscaffold.check.finding import Finding
 
 # Of source, whose syntax is kept from the first pass to the second: some hundred megabytes.
@@ -47,11 +48,10 @@ class Analysis(Protocol):
     def summarise(self, source: Source, tree: ast.Module) -> Summary:
         """Take from a file what others need to know of it."""
 
-    @property
-    def Index(self) -> type[Index]:
+    def Index(self, summaries: Iterable[Summary], roots: Iterable[str]) -> TreeIndex:
         """Put the summaries of a tree together."""
 
-    def find(self, source: Source, tree: ast.Module, index: Index) -> list[Finding]:
+    def find(self, source: Source, tree: ast.Module, index: TreeIndex) -> list[Finding]:
         """All findings of one file."""
 
 
@@ -153,7 +153,7 @@ class _Run:
         self._notes: list[Note] = []
         self._bytes_kept = 0
         self._files: list[_File] = []
-        self._index: Index | None = None
+        self._index: TreeIndex | None = None
 
     def check(self, paths: Sequence[str]) -> Report:
         names = ModuleNames(self._settings.root)
@@ -241,7 +241,7 @@ class _Run:
             self._cache.keep_tree(key, digest)
         return digest
 
-    def _whole_index(self) -> Index:
+    def _whole_index(self) -> TreeIndex:
         if self._index is None:
             summaries = [self._summary(file) for file in self._files]
             self._index = self._analysis.Index(summaries, self._settings.module_roots)

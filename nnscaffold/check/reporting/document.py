@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.migration import migration_code, new_keys
-from nnscaffold.check.sources import decode
+from nnscaffold.check.sources import decode, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,8 +78,8 @@ def describe_fixes(fixed: Iterable[Finding], changes: Iterable[Change]) -> dict[
 
 def diff(change: Change) -> str:
     """The change of a file as git would print it; ends of lines are those of the file."""
-    before = decode(change.before).text.splitlines(keepends=True)
-    after = decode(change.after).text.splitlines(keepends=True)
+    before = split_lines(decode(change.before).text)
+    after = split_lines(decode(change.after).text)
     name = change.path.lstrip("/")
     lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
     return "".join(

@@ -19,7 +19,12 @@ def render(report: Report) -> str:
 
 def _finding(finding: Finding) -> str:
     span, rule = finding.span, finding.rule
-    properties = {"file": finding.path, "line": span.line, "endLine": span.end_line}
+    properties: dict[str, str | int] = {
+        "file": finding.path,
+        "line": span.line,
+        "endLine": span.end_line,
+    }
+
     if span.line == span.end_line:  # GitHub takes columns of one line only
         properties |= {"col": span.column + 1, "endColumn": span.end_column + 1}
     title = rule.code if rule.code == rule.name else f"{rule.code} {rule.name}"
@@ -27,8 +32,10 @@ def _finding(finding: Finding) -> str:
 
 
 def _note(note: Note) -> str:
-    line = {} if note.line is None else {"line": note.line}
-    return _command("notice", {"file": note.path, **line, "title": "nnscaffold"}, note.message)
+    properties: dict[str, str | int] = {"file": note.path, "title": "nnscaffold"}
+    if note.line is not None:
+        properties["line"] = note.line
+    return _command("notice", properties, note.message)
 
 
 def _command(name: str, properties: dict[str, str | int], message: str) -> str:
