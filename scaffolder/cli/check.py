@@ -82,8 +82,9 @@ def check(
 ) -> None:
     """Find where modules break the contract, by reading the source; nothing is imported.
 
-    Exits with 1 if there are findings. Settings are in the table tool.nnscaffold.check of pyproject.toml;
-    `# noqa: NN103` silences a finding in its line; `nnscaffold explain NN103` explains one.
+    Exits with 1 if there are findings. Settings are in the table tool.nnscaffold.check of
+    pyproject.toml; `# noqa: NN103` silences a finding in its line; `nnscaffold explain NN103`
+    explains one.
     """
     output = Output(json or output_format == "json", quiet, no_color)
     with _reported_errors():
