@@ -170,7 +170,8 @@ def _print(output: Output, request: Request, result: Result, statistics: bool) -
 
     report, outcome = result.report, result.outcome
     if request.write_baseline:
-        output.title(f"Wrote {result.recorded} findings to {request.write_baseline}.")
+        found = text.count(result.recorded or 0, "finding")
+        output.title(f"Wrote {found} to {request.write_baseline}.")
         return
     if outcome and request.fix == "show":
         _print_diff(output, outcome)
@@ -185,7 +186,9 @@ def _print(output: Output, request: Request, result: Result, statistics: bool) -
     else:
         output.line(text.summary(report), BOLD if report.findings else GREEN)
     if result.outdated:
-        output.line(f"{result.outdated} entries of the baseline are fixed: write it again.", DIM)
+        output.line(
+            f"Fixed since the baseline was written: {result.outdated}. Write it again.", DIM
+        )
     if outcome:
         _print_migration(output, outcome)
 

@@ -43,7 +43,9 @@ def test_the_nearest_table_above_everything_that_is_checked_counts(tree: Tree) -
 
 
 def test_a_repository_ends_the_search(tree: Tree) -> None:
-    root = tree({"pyproject.toml": table('select = ["NN1"]'), "repo/.git/HEAD": "", "repo/a.py": ""})
+    root = tree(
+        {"pyproject.toml": table('select = ["NN1"]'), "repo/.git/HEAD": "", "repo/a.py": ""}
+    )
     settings = load_settings(["repo/a.py"])
     assert (settings.select, settings.root) == (None, root / "repo")
 

@@ -67,7 +67,7 @@ def _columns(text: str) -> int:
 
 def summary(report: Report) -> str:
     """One line that says how many findings there are, and how many `--fix` clears."""
-    files = _count(len(report.files), "file")
+    files = count(len(report.files), "file")
     if not report.findings:
         return f"No findings in {files}."
     among = len({finding.path for finding in report.findings})
@@ -79,11 +79,12 @@ def summary(report: Report) -> str:
 def count_findings(findings: Sequence[Finding]) -> str:
     """How many errors and warnings there are, in words."""
     counts = Counter(finding.rule.severity for finding in findings)
-    parts = [_count(counts[each], each) for each in ("error", "warning") if counts[each]]
+    parts = [count(counts[each], each) for each in ("error", "warning") if counts[each]]
     return " and ".join(parts) or "nothing"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things, in words."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -91,9 +92,9 @@ def statistics(report: Report) -> Iterable[Line]:
     """How often each rule is broken, the most frequent first."""
     counts = Counter((each.rule.code, each.rule.name) for each in report.findings)
     severities = {each.rule.code: each.rule.severity for each in report.findings}
-    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+    for (code, name), number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         shown = code if code == name else f"{code} {name}"
-        yield ((f"{count:>6} ", ""), (shown, severities[code]))
+        yield ((f"{number:>6} ", ""), (shown, severities[code]))
 
 
 def render(report: Report) -> str:
