@@ -7,6 +7,8 @@ is not parsed.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,7 +33,7 @@ from nnscaffold.check.sources import (
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from nnscaffold.check.analysis import Index as TreeIndex
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 # Of source, whose syntax is kept from the first pass to the second: some hundred megabytes.
 _BYTES_KEPT = 1_000_000
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 class Analysis(Protocol):
@@ -136,6 +139,17 @@ def check_paths(
     return Report(report.findings, (*notes, *report.notes), report.files, report.lines)
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector look less often: syntax is many objects, none of them garbage."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(max(thresholds[0], _OBJECTS_BETWEEN_COLLECTIONS), *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
 class _Run:
     def __init__(
         self,
@@ -156,6 +170,10 @@ class _Run:
         self._index: TreeIndex | None = None
 
     def check(self, paths: Sequence[str]) -> Report:
+        with _rare_collections():
+            return self._check(paths)
+
+    def _check(self, paths: Sequence[str]) -> Report:
         names = ModuleNames(self._settings.root)
         steps = 2 * len(paths)
         for number, path in enumerate(paths, start=1):

@@ -225,8 +225,7 @@ def split_lines(text: str) -> list[str]:
 
     Not `str.splitlines`, which also divides at form feeds and at separators of Unicode.
     """
-    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
-    return lines if lines[-1] else lines[:-1]
+    return re.findall(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+", text)
 
 
 class ModuleNames:
