@@ -17,8 +17,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@$(PYTHON) -m venv $(VENV)
 	@echo "==> Installing torch, nnscaffold and what its tests need (a few minutes the first time)"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) --upgrade 'pip>=25.1' # older ones know no groups
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt torch
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[dev,template]'
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e . --group dev --group template
 	@touch $@
 
 test: $(READY) lint ## Check and run the fast tests
