@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 
-.PHONY: help test lint slow stages demo benchmarks picture preview release clean
+.PHONY: help test lint slow stages demo benchmarks picture docs preview release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ benchmarks: $(READY) ## Measure the README's figures again; fails above a target
 
 picture: $(READY) ## Draw the README's picture of a session again
 	@$(BIN)/python tools/picture.py
+
+docs: $(READY) ## Write the pages of the rules in docs/rules again
+	@$(BIN)/python tools/rules.py
 
 preview: $(READY) ## Show what your change means for repositories: [BASE=v0.3.0] [ANSWERS="-d ci=none"]
 	@$(BIN)/python tools/preview.py --base $(or $(BASE),HEAD) $(ANSWERS)

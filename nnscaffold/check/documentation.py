@@ -65,6 +65,11 @@ def section(code: str) -> str:
     return _OF_NOQA.strip() if code == UNUSED_NOQA.code else _sections().get(code, "")
 
 
+def without_links(text: str) -> str:
+    """A text whose links to other sections are their words alone."""
+    return re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text)
+
+
 def found_by(rule: Rule) -> str:
     """Who finds breaches of a rule."""
     ways = [("check", rule.code in STATIC_RULES), ("tests", rule.runtime)]

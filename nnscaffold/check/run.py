@@ -100,7 +100,7 @@ def check_source(
         settings: The rules that are on; by default those that are on by default.
 
     Raises:
-        ValueError: It is no Python.
+        ValueError: It is not Python.
     """
     run = _Run(settings or Settings(), Cache(), {path: encode(text)})
     report = run.check([path])

@@ -153,7 +153,7 @@ def read_bytes(path: str) -> bytes:
     """A file's bytes.
 
     Raises:
-        Unreadable: It cannot be read, is no regular file, or is too big.
+        Unreadable: It cannot be read, is not a regular file, or is too big.
     """
     try:
         if not os.path.isfile(path):  # reading a pipe would not end
@@ -199,7 +199,7 @@ def parse(text: str, path: str = "<string>") -> ast.Module:
     """The syntax of a text.
 
     Raises:
-        Unreadable: It is no Python of this version, or nested too deeply.
+        Unreadable: It is not Python of this version, or nested too deeply.
     """
     try:
         with warnings.catch_warnings():

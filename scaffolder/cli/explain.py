@@ -49,7 +49,7 @@ def explain(
         found = documentation.find_rule(rule)
     except CheckError as error:
         raise BadInput(error.code, error.message, error.hint) from error
-    text = documentation.section(found.code)
+    text = documentation.without_links(documentation.section(found.code))
     output.result("explain", {**_describe(found), "documentation": text})
     title = found.name if found.code == found.name else f"{found.code} {found.name}"
     output.parts((title, BOLD), (f"  {found.severity}", _STYLES[found.severity]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from nnscaffold.check.documentation import section
+from nnscaffold.check.documentation import section, without_links
 from nnscaffold.check.selection import STATIC_RULES
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def render(report: Report, version: str) -> str:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    text = section(rule.code)
+    text = without_links(section(rule.code))
     return {
         "id": rule.code,
         "name": rule.name,
