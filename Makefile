@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP_OPTIONS ?= --quiet --disable-pip-version-check
 
-.PHONY: help test lint slow stages demo benchmarks picture preview release clean
+.PHONY: help test lint slow stages demo benchmarks picture docs preview release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@$(PYTHON) -m venv $(VENV)
 	@echo "==> Installing torch, nnscaffold and what its tests need (a few minutes the first time)"
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) --upgrade 'pip>=25.1' # older ones know no groups
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt torch
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[dev,template]'
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e . --group dev --group template
 	@touch $@
 
 test: $(READY) lint ## Check and run the fast tests
@@ -45,6 +46,9 @@ benchmarks: $(READY) ## Measure the README's figures again; fails above a target
 
 picture: $(READY) ## Draw the README's picture of a session again
 	@$(BIN)/python tools/picture.py
+
+docs: $(READY) ## Write the pages of the rules in docs/rules again
+	@$(BIN)/python tools/rules.py
 
 preview: $(READY) ## Show what your change means for repositories: [BASE=v0.3.0] [ANSWERS="-d ci=none"]
 	@$(BIN)/python tools/preview.py --base $(or $(BASE),HEAD) $(ANSWERS)

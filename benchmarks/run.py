@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -112,6 +113,14 @@ def _comparisons(scratch: Path) -> Iterator[Comparison]:
         lambda: (f"{NNSCAFFOLD} --help", scratch),
         lambda: (f"{PYTHON} {BARE} --help", scratch),
     )
+    yield Comparison(
+        "`nnscaffold check --help`",
+        "a bare Typer application's `--help`",
+        1.1,
+        lambda: (f"{NNSCAFFOLD} check --help", scratch),
+        lambda: (f"{PYTHON} {BARE} --help", scratch),
+    )
+    yield from _checks(scratch)
     store = "~/.nnscaffold/template.bundle"
     repository = scratch / "digits"
     _shell(f"{NNSCAFFOLD} new project digits --defaults -q", scratch)
@@ -150,6 +159,23 @@ def _comparisons(scratch: Path) -> Iterator[Comparison]:
             lambda: (f"{NNSCAFFOLD} new layer {name()}", repository),
             lambda: (f"{hygen} layer new --name {name()}", other),
         )
+
+
+def _checks(scratch: Path) -> Iterator[Comparison]:
+    """A check that finds everything in its cache, beside one that has none."""
+    sources = scratch / "sources"
+    torch = find_spec("torch")
+    assert torch is not None
+    assert torch.origin is not None
+    shutil.copytree(Path(torch.origin).parent / "nn", sources / "nn")
+    check = f"{NNSCAFFOLD} check --quiet --ignore ALL"
+    yield Comparison(
+        "`nnscaffold check` of torch.nn, again",
+        "`nnscaffold check --no-cache`",
+        0.2,
+        lambda: (check, sources),
+        lambda: (f"{check} --no-cache", sources),
+    )
 
 
 def _measure(comparison: Comparison, runs: int) -> Result:

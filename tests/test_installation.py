@@ -150,3 +150,61 @@ def test_a_wheel_and_what_it_requires_suffice_in_a_new_environment(
     nnscaffold("new", "layer", "Gate", "--kind", "attention", cwd=repository)
     assert (repository / "src" / "digits" / "layers" / "gate.py").is_file()
     assert (repository / "tests" / "layers" / "test_gate.py").is_file()
+
+
+@pytest.fixture(scope="module")
+def runs(
+    sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """A check by each tool that installs ours for itself, of a folder with one finding.
+
+    Run before a test's own home is made, for the sake of the user's index.
+    """
+    folder = tmp_path_factory.mktemp("tools")
+    venv.create(folder / "venv", with_pip=True)
+    bin_ = folder / "venv" / "bin"
+    install = [bin_ / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*install, "uv", "pipx", "pre-commit"], check=True)
+    checked = folder / "checked"
+    checked.mkdir()
+    (checked / "net.py").write_text("x = 1  # noqa: NN103\n")
+    git("init", "-q", cwd=checked)
+    git("add", "-A", cwd=checked)
+    ours = ["nnscaffold", "check", "."]
+    # The clone has a commit, which is what pre-commit takes, whatever the work tree looks like.
+    hook = ["try-repo", sources["clone"], "nnscaffold-check", "--all-files", "--verbose"]
+    commands = {
+        "uvx": [bin_ / "uvx", "--from", sources["wheel"], *ours],
+        "pipx": [bin_ / "pipx", "run", "--spec", sources["wheel"], *ours],
+        "torch": [bin_ / "uvx", "--from", sources["wheel"], "python", "-c", "import torch"],
+        "pre-commit": [bin_ / "pre-commit", *hook],
+    }
+    caches = {"UV_CACHE_DIR": "uv", "PIPX_HOME": "pipx", "PRE_COMMIT_HOME": "pre-commit"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {name: str(folder / cache) for name, cache in caches.items()}
+    return {
+        name: subprocess.run(
+            [*map(str, command)],
+            cwd=checked,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for name, command in commands.items()
+    }
+
+
+@pytest.mark.parametrize("tool", ["uvx", "pipx", "pre-commit"])
+def test_a_check_needs_no_installation_and_no_torch(
+    runs: dict[str, subprocess.CompletedProcess[str]], tool: str
+) -> None:
+    result = runs[tool]
+    assert result.returncode == 1, result.stderr
+    assert "net.py:1:8: unused-noqa" in result.stdout
+    assert "No module named 'torch'" in runs["torch"].stderr
+
+
+def test_every_installation_can_explain_the_rules(sites: dict[str, Path], tmp_path: Path) -> None:
+    for site in sites.values():
+        assert "nn.ModuleList" in run(site, "explain", "NN103", cwd=tmp_path)

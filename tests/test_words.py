@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 READ = (
     "template",
     "scaffolder",
+    "nnscaffold",
     "tools",
     "benchmarks",
     "README.md",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -10,7 +11,9 @@ from typing import Annotated
 import typer
 
 from scaffolder import __version__
+from scaffolder.cli.check import PlainHelp, check
 from scaffolder.cli.doctor import doctor
+from scaffolder.cli.explain import explain
 from scaffolder.cli.kinds import show_kinds
 from scaffolder.cli.new_module import new_layer, new_model
 from scaffolder.cli.new_project import new_project
@@ -45,6 +48,8 @@ new.command("layer")(new_layer)
 new.command("model")(new_model)
 app.add_typer(new, name="new")
 app.command("kinds")(show_kinds)
+app.command("check", cls=PlainHelp)(check)
+app.command("explain")(explain)
 app.command("doctor")(doctor)
 
 
@@ -72,7 +77,7 @@ def main() -> None:
         os.environ.pop(variable, None)
     raise_signals()
     try:
-        code = _run(Output("--json" in sys.argv, plain="--no-color" in sys.argv))
+        code = _run(Output(_wants_json(sys.argv), plain="--no-color" in sys.argv))
     except (BrokenPipeError, OutputFailed) as error:
         # Typer, too, ends with 1 where the reader of our output stops early, as `head` does.
         code = 1
@@ -80,6 +85,12 @@ def main() -> None:
         if isinstance(error, OutputFailed):
             print(f"Error: The output could not be written: {error}.", file=sys.stderr)
     sys.exit(code)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether errors are to be JSON, too: they may come before the options are understood."""
+    pairs = itertools.pairwise(arguments)
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
 
 
 def _run(output: Output) -> int:

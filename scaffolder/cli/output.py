@@ -7,11 +7,12 @@ import json
 import os
 import re
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from scaffolder.errors import ScaffoldError
 
@@ -22,7 +23,9 @@ class OutputFailed(Exception):
     """The command did its work, but its result could not be printed."""
 
 
-GREEN, RED, YELLOW, _CYAN, _BOLD, _DIM = "32", "31", "33", "36", "1", "2"
+GREEN, RED, YELLOW, _CYAN, BOLD, DIM = "32", "31", "33", "36", "1", "2"
+_PATIENCE_SECONDS = 1.0
+_REFRESH_SECONDS = 0.1
 
 
 class Output(NamedTuple):
@@ -47,9 +50,18 @@ class Output(NamedTuple):
         """Print a line for people."""
         self._line((text, style))
 
+    def document(self, text: str) -> None:
+        """Print a result in a format for programs, whatever else is wanted; nothing if empty."""
+        if text:
+            _write(sys.stdout, text)
+
+    def parts(self, *parts: tuple[str, str]) -> None:
+        """Print a line for people, each part in a style of its own."""
+        self._line(*parts)
+
     def title(self, text: str) -> None:
         """Print what was done."""
-        self.line(text, _BOLD)
+        self.line(text, BOLD)
 
     def entry(self, remark: str, style: str, *columns: str) -> None:
         """Print a line of a list, which begins with a coloured remark."""
@@ -80,7 +92,7 @@ class Output(NamedTuple):
                     shown.append(folder)
                     self.line(f"  {'  ' * (depth - 1)}{parts[depth - 1]}/")
             note = f"  {remark}" if remark else ""
-            self._line((f"  {'  ' * (len(parts) - 1)}{parts[-1]}", ""), (note, _DIM))
+            self._line((f"  {'  ' * (len(parts) - 1)}{parts[-1]}", ""), (note, DIM))
 
     def diff(self, name: str, before: str | None, after: str) -> None:
         """Print what changes in a file, as git would."""
@@ -90,8 +102,15 @@ class Output(NamedTuple):
         old = [] if before is None else before.splitlines()
         source = "/dev/null" if before is None else f"a/{name}"
         for line in difflib.unified_diff(old, after.splitlines(), source, f"b/{name}", lineterm=""):
-            colour = {"+": GREEN, "-": RED, "@": _CYAN}.get(line[:1], "")
-            self.line(line, colour)
+            self._diff_line(line)
+
+    def patch(self, text: str) -> None:
+        """Print a difference that is made already."""
+        for line in text.removesuffix("\n").split("\n"):
+            self._diff_line(line)
+
+    def _diff_line(self, line: str) -> None:
+        self.line(line, {"+": GREEN, "-": RED, "@": _CYAN}.get(line[:1], ""))
 
     def error(self, error: ScaffoldError) -> None:
         """Print an error: on standard error for people, on standard output for programs."""
@@ -113,6 +132,31 @@ class Output(NamedTuple):
         console = Console(stderr=True, no_color=self._without_colour(sys.stderr))
         with console.status(text):
             yield
+
+    @contextmanager
+    def counter(self, text: str) -> Iterator[Callable[[int, int], None] | None]:
+        """Show on a terminal how far something is, once it has taken a second."""
+        stream = sys.stderr
+        if self.as_json or self.quiet or not _is_terminal(stream):
+            yield None
+            return
+        due = time.monotonic() + _PATIENCE_SECONDS
+        shown = False
+
+        def count(done: int, of: int) -> None:
+            nonlocal due, shown
+            now = time.monotonic()
+            if now >= due:
+                due, shown = now + _REFRESH_SECONDS, True
+                stream.write(f"\r{text}: {100 * done // max(of, 1)} %")
+                stream.flush()
+
+        try:
+            yield count
+        finally:
+            if shown:
+                stream.write("\r\033[K")
+                stream.flush()
 
     def _line(self, *parts: tuple[str, str]) -> None:
         if not (self.as_json or self.quiet):

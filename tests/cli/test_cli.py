@@ -37,7 +37,17 @@ def test_the_version_is_that_of_the_package(nnscaffold: Run) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("new",), ("new", "project"), ("new", "layer"), ("new", "model"), ("kinds",), ("doctor",)],
+    [
+        (),
+        ("new",),
+        ("new", "project"),
+        ("new", "layer"),
+        ("new", "model"),
+        ("kinds",),
+        ("check",),
+        ("explain",),
+        ("doctor",),
+    ],
 )
 def test_every_command_has_help(nnscaffold: Run, command: tuple[str, ...]) -> None:
     for flag in ("--help", "-h"):

@@ -1,0 +1,39 @@
+"""What stops a check before it has a result, and is the user's or the machine's doing."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class CheckError(Exception):
+    """An error that is reported in one sentence.
+
+    Args:
+        code: A stable name for machines, such as `path-missing`.
+        message: What is wrong and where.
+        hint: What to do now.
+    """
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(f"{message} {hint}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class BadRequest(CheckError):
+    """A path, a setting or an option cannot be what was meant."""
+
+
+class WriteFailed(CheckError):
+    """A file could not be written; all of them are as they were."""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A question that names the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean `{near[0]}`?" if near else ""

@@ -1,0 +1,203 @@
+"""The cache: nothing is done twice, and nothing old is believed."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nnscaffold.check import analysis, cache, encoding
+from nnscaffold.check.analysis import Source
+from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.session import Request, Result, check
+from nnscaffold.check.sources import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = Callable[..., Path]
+
+
+def run(toy: Any, *paths: str, **options: Any) -> Result:
+    toy.summarised.clear()
+    toy.searched.clear()
+    return check(Request(paths or (".",), **options), analysis=toy)
+
+
+def test_what_has_not_changed_is_not_looked_at_again(tree: Tree, toy: Any, net: str) -> None:
+    root = tree({"a.py": net, "b.py": net, "bad.py": "def f(:\n"})
+    first = run(toy)
+    assert (toy.summarised, toy.searched) == (["a", "b"], ["a", "b"])
+    assert run(toy) == first
+    assert (toy.summarised, toy.searched) == ([], [])
+    (root / "a.py").write_text(net + "\n")
+    run(toy)
+    assert (toy.summarised, toy.searched) == (["a"], ["a"])
+
+
+def test_findings_depend_on_the_other_files(tree: Tree, toy: Any, net: str) -> None:
+    root = tree({"a.py": net, "b.py": net})
+    run(toy)
+    (root / "c.py").write_text("")
+    run(toy)
+    assert (toy.summarised, toy.searched) == (["c"], ["a", "b", "c"])
+    run(toy, "a.py")
+    assert (toy.summarised, toy.searched) == ([], ["a"])
+    for paths in ((".",), ("a.py",)):  # neither drove the other out
+        run(toy, *paths)
+        assert toy.searched == []
+
+
+def test_settings_that_choose_among_findings_cost_nothing(tree: Tree, toy: Any, net: str) -> None:
+    tree({"a.py": net})
+    run(toy, select=("NN404",))
+    result = run(toy)
+    assert len(result.report.findings) == 1
+    assert toy.searched == []
+
+
+def test_paths_are_shown_as_they_are_named_now(
+    tree: Tree, toy: Any, net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree({"pyproject.toml": "", "s/a.py": net})
+    run(toy, "s")
+    monkeypatch.chdir(root / "s")
+    assert [each.path for each in run(toy, ".").report.findings] == ["a.py"]
+    assert toy.searched == []
+
+
+def test_module_roots_belong_to_the_key(tree: Tree, toy: Any, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net})
+    run(toy)
+    (root / "pyproject.toml").write_text('[tool.nnscaffold.check]\nmodule-roots = ["x.Base"]\n')
+    run(toy)
+    assert toy.searched == ["a"]
+
+
+def test_the_folder_says_itself_that_it_is_a_cache(tree: Tree, toy: Any) -> None:
+    root = tree({"pyproject.toml": "", "s/a.py": ""})
+    run(toy, "s")
+    folder = root / ".nnscaffold_cache"
+    assert (folder / ".gitignore").read_text() == "*\n"
+    assert (folder / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f068")
+    assert len(list(folder.glob("check-*.json"))) == 1
+
+
+def test_it_can_be_elsewhere_or_not_at_all(
+    tree: Tree, toy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = tree({"a.py": ""})
+    run(toy, use_cache=False)
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "caches"))
+    run(toy)
+    assert not (root / ".nnscaffold_cache").exists()
+    assert list((tmp_path / "caches").glob("check-*.json"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\x00",
+        b"[]",
+        b'{"entries": {"a.py": {"digest": 3}}, "trees": {}}',
+        b'{"entries": {"a.py": []}, "trees": {}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_corrupt_cache_is_no_cache(tree: Tree, toy: Any, net: str, data: bytes) -> None:
+    root = tree({"a.py": net})
+    first = run(toy)
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    file.write_bytes(data)
+    assert run(toy) == first
+    assert toy.searched == ["a"]
+    run(toy)
+    assert toy.searched == []
+
+
+def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, net: str) -> None:
+    root = tree({"a.py": net})
+    first = run(toy)
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    text = file.read_text()
+    for part, instead in (
+        ("nnscaffold.check.analysis:Summary", "os:system"),
+        ("NN103", "NN000"),
+        ('"trees":{', '"trees":{"a":3,'),
+    ):
+        assert part in text
+        file.write_text(text.replace(part, instead))
+        assert run(toy) == first
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tree: Tree, toy: Any, net: str) -> None:
+    root = tree({"a.py": net})
+    root.chmod(0o555)
+    assert len(run(toy).report.findings) == 1
+    root.chmod(0o755)
+
+
+def test_a_file_in_its_place_is_no_obstacle(tree: Tree, toy: Any, net: str) -> None:
+    tree({"a.py": net, ".nnscaffold_cache": ""})
+    assert len(run(toy).report.findings) == 1
+
+
+def test_what_nobody_uses_is_removed(tree: Tree, toy: Any) -> None:
+    root = tree({"a.py": "", "b.py": ""})
+    run(toy)
+    old = root / ".nnscaffold_cache" / "check-0.json"
+    old.write_text("")
+    month = time.time() - 40 * 24 * 3600
+    os.utime(old, (month, month))
+    (root / "b.py").unlink()
+    run(toy)
+    assert not old.exists()
+    (file,) = old.parent.glob("check-*.json")
+    assert '"b.py"' not in file.read_text()
+
+
+def test_summaries_of_the_real_analysis_can_be_kept() -> None:
+    text = (
+        "from torch import nn\nimport a.b as c\n\nclass Net(nn.Module):\n    x: int = 1\n"
+        "    def forward(self, x, *, y=None):\n        return self.f(x)\n\n"
+        "def f(model):\n    return model(1)\n\nclass Sub(Net, c.D):\n    pass\n"
+    )
+    summary = analysis.summarise(Source("pkg/m.py", "pkg.m", text), parse(text))
+    assert cache.decode_summary(cache.encode_summary(summary)) == summary
+
+
+def test_values_survive() -> None:
+    value = {
+        "a": (1, None, True, 2.5, "é"),
+        ("k", 1): [frozenset({"x", "y"}), {1, 2}, ()],
+        "fix": Fix("Do", (Edit(Span(1, 0, 1, 2), "x"),), ("k.*",)),
+    }
+    assert encoding.decode(encoding.encode(value)) == value
+
+
+def test_only_this_packages_dataclasses_are_built() -> None:
+    @dataclass
+    class Foreign:
+        x: int
+
+    for value in (Foreign(1), object(), b"bytes"):
+        with pytest.raises(TypeError):
+            encoding.encode(value)
+    for encoded in (
+        ["os:system", "true"],
+        ["nnscaffold.check.cache:open_cache", 1],
+        ["nnscaffold.check.missing:X"],
+        ["nnscaffold.check.finding:Span", 1],
+        ["nnscaffold.check.cache:os.system", "true"],
+        [[], 1],
+        [],
+        [3],
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011
+            encoding.decode(encoded)

@@ -1,0 +1,209 @@
+"""`nnscaffold check` and `nnscaffold explain` as programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = Callable[..., Path]
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# The one finding that needs no analysis of modules.
+IDLE = "x = 1  # noqa: NN103\n"
+MESSAGE = "a.py:1:8: unused-noqa The comment silences nothing: there is no `NN103` here"
+
+
+def parse(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    assert found["schema"] == 1
+    return found
+
+
+def test_findings_end_with_1_and_none_with_0(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE, "b.py": "x = 1\n"})
+    shown = nnscaffold("check", cwd=root, code=1).stdout.splitlines()
+    assert shown == [
+        f"{MESSAGE}  [fixable with --fix]",
+        "    x = 1  # noqa: NN103",
+        "           ^~~~~~~~~~~~~",
+        "",
+        "Found 1 warning in 1 of 2 files; 1 fixable with `--fix`.",
+    ]
+    assert nnscaffold("check", "b.py", cwd=root).stdout == "No findings in 1 file.\n"
+    assert nnscaffold("check", "-q", cwd=root, code=1).stdout == ""
+    assert nnscaffold("check", "--ignore", "ALL", cwd=root).stdout == "No findings in 2 files.\n"
+    counted = nnscaffold("check", "--statistics", cwd=root, code=1).stdout
+    assert counted.splitlines()[0] == "     1 unused-noqa"
+
+
+def test_notes_are_no_findings(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": "def f(:\n"})
+    assert "a.py:1: note not valid Python" in nnscaffold("check", cwd=root).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope.py"], "There is no file or folder nope.py."),
+        (["--select", "NN10Z"], "`--select` names `NN10Z`"),
+        (["--format", "xml"], "xml"),
+        (["--baseline", "none.json"], "none.json cannot be read"),
+        (["-", "a.py"], "`-` stands alone"),
+        (["-", "--fix"], "Standard input cannot be rewritten."),
+    ],
+)
+def test_wrong_input_ends_with_2(
+    nnscaffold: Run, tree: Tree, arguments: list[str], words: str
+) -> None:
+    root = tree({"a.py": IDLE})
+    result = nnscaffold("check", *arguments, cwd=root, code=2)
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    as_json = nnscaffold("check", *arguments, "--json", cwd=root, code=2)
+    assert parse(as_json)["ok"] is False
+
+
+def test_errors_are_json_where_that_is_the_format(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    for option in (["--format", "json"], ["--format=json"]):
+        result = nnscaffold("check", "nope.py", *option, cwd=root, code=2)
+        assert parse(result)["error"]["code"] == "path-missing"
+
+
+def test_formats_for_programs(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    for option in (["--json"], ["--format", "json"]):
+        result = parse(nnscaffold("check", *option, cwd=root, code=1))
+        (found,) = result["result"]["findings"]
+        assert (found["code"], found["line"], found["column"]) == ("unused-noqa", 1, 8)
+    annotations = nnscaffold("check", "--format", "github", cwd=root, code=1).stdout
+    assert annotations.startswith("::warning file=a.py,line=1,")
+    log = json.loads(nnscaffold("check", "--format", "sarif", cwd=root, code=1).stdout)
+    assert len(log["runs"][0]["results"]) == 1
+    assert nnscaffold("check", "--format", "github", "--select", "NN1", cwd=root).stdout == ""
+
+
+def test_fixes_are_shown_or_written(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    shown = nnscaffold("check", "--diff", cwd=root, code=1).stdout
+    assert "-x = 1  # noqa: NN103\n+x = 1\n" in shown
+    assert "Would fix 1 warning." in shown
+    assert (root / "a.py").read_text() == IDLE
+    described = parse(nnscaffold("check", "--diff", "--json", cwd=root, code=1))["result"]
+    assert described["changed"][0]["path"] == "a.py"
+    fixed = nnscaffold("check", "--fix", cwd=root).stdout
+    assert fixed == "Fixed 1 warning.\nNo findings in 1 file.\n"
+    assert (root / "a.py").read_text() == "x = 1\n"
+
+
+def test_a_read_only_file_ends_with_3(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    (root / "a.py").chmod(0o444)
+    result = nnscaffold("check", "--fix", cwd=root, code=3)
+    assert result.stderr == (
+        "Error: a.py is read-only; no file was changed. Make it writable, or check without --fix.\n"
+    )
+
+
+def test_a_baseline_is_written_and_read(nnscaffold: Run, tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    written = nnscaffold("check", "--write-baseline", "known.json", cwd=root).stdout
+    assert written == "Wrote 1 finding to known.json.\n"
+    nnscaffold("check", "--baseline", "known.json", cwd=root)
+    (root / "a.py").write_text("")
+    shown = nnscaffold("check", "--baseline", "known.json", cwd=root).stdout
+    assert "Fixed since the baseline was written: 1. Write it again." in shown
+
+
+def test_standard_input_is_checked_under_a_name(tree: Tree, home: Path) -> None:
+    root = tree({"pyproject.toml": '[tool.nnscaffold.check]\nexclude = ["gen"]\n', "gen/a.py": ""})
+
+    def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "scaffolder", "check", "-", *arguments]
+        return subprocess.run(
+            command, cwd=root, input=IDLE, capture_output=True, text=True, check=False
+        )
+
+    result = check()
+    assert (result.returncode, result.stdout.splitlines()[0][:19]) == (1, "<stdin>:1:8: unused")
+    assert check("--stdin-filename", "pkg/a.py").stdout.startswith("pkg/a.py:1:8")
+    assert "+x = 1\n" in check("--diff").stdout
+    assert check("--stdin-filename", "gen/a.py").returncode == 0
+    assert not (root / ".nnscaffold_cache").exists()
+
+
+def test_check_imports_nothing_that_it_does_not_need(tree: Tree) -> None:
+    root = tree({"a.py": IDLE})
+    code = """
+        import sys
+        sys.argv = ["nnscaffold", *sys.argv[1:]]
+        from scaffolder.cli.main import main
+        try:
+            main()
+        finally:
+            heavy = {"torch", "copier", "jinja2", "yaml", "pydantic", "rich"}
+            print(sorted(heavy & sys.modules.keys()))
+    """
+    for arguments in (["check"], ["check", "--format", "sarif"], ["check", "-h"], ["explain"]):
+        command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert result.stdout.endswith("[]\n")
+
+
+def test_the_checker_needs_the_standard_library_alone() -> None:
+    code = """
+        import sys
+        before = set(sys.modules)
+        import pkgutil, importlib, nnscaffold.check
+        for each in pkgutil.walk_packages(nnscaffold.check.__path__, "nnscaffold.check."):
+            importlib.import_module(each.name)
+        roots = {name.partition(".")[0] for name in set(sys.modules) - before}
+        print(sorted(roots - sys.stdlib_module_names - {"nnscaffold"}))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second(tree: Tree) -> None:
+    root = tree({"a.py": ""})
+    code = """
+        import time
+        from scaffolder.cli.output import Output
+        with Output().counter("Checking") as count:
+            count(1, 4)
+            time.sleep(1.05)
+            count(2, 4)
+    """
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=root, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    assert os.read(ours, 1000) == b"\rChecking: 50 %\r\x1b[K"
+
+
+def test_a_rule_is_explained(nnscaffold: Run, home: Path) -> None:
+    shown = nnscaffold("explain", "NN103").stdout
+    assert shown.startswith("NN103 module-in-container  error\nFound by: check, tests")
+    assert "nn.ModuleList" in shown
+    assert nnscaffold("explain", "module-in-container").stdout == shown
+    described = parse(nnscaffold("explain", "NN103", "--json"))["result"]
+    assert (described["code"], described["fixable"]) == ("NN103", True)
+    listed = nnscaffold("explain").stdout
+    assert "NN103" in listed
+    assert "unused-noqa" in listed
+    assert len(parse(nnscaffold("explain", "--json"))["result"]["rules"]) > 30
+    unknown = nnscaffold("explain", "NN13", code=2).stderr
+    assert "Did you mean" in unknown

@@ -1,0 +1,144 @@
+"""Settings: where they come from, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nnscaffold.check.errors import BadRequest
+from nnscaffold.check.patterns import matches
+from nnscaffold.check.selection import OFF_BY_DEFAULT, STATIC_RULES
+from nnscaffold.check.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = Callable[..., Path]
+
+
+def table(text: str) -> str:
+    return f"[tool.nnscaffold.check]\n{text}\n"
+
+
+def test_by_default_all_rules_are_on_but_matters_of_taste() -> None:
+    assert Settings().enabled("a.py") == STATIC_RULES.keys() - OFF_BY_DEFAULT
+
+
+def test_the_nearest_table_above_everything_that_is_checked_counts(tree: Tree) -> None:
+    root = tree(
+        {
+            "pyproject.toml": table('select = ["NN1"]'),
+            "inner/pyproject.toml": "[project]\n",
+            "inner/a.py": "",
+            "other/pyproject.toml": table('select = ["NN2"]'),
+            "other/b.py": "",
+        }
+    )
+    assert load_settings(["inner/a.py"]).select == ("NN1",)
+    assert load_settings(["inner"]).root == root
+    assert load_settings(["other/b.py"]).select == ("NN2",)
+    assert load_settings(["inner", "other"]).select == ("NN1",)
+
+
+def test_a_repository_ends_the_search(tree: Tree) -> None:
+    root = tree(
+        {"pyproject.toml": table('select = ["NN1"]'), "repo/.git/HEAD": "", "repo/a.py": ""}
+    )
+    settings = load_settings(["repo/a.py"])
+    assert (settings.select, settings.root) == (None, root / "repo")
+
+
+def test_without_settings_the_root_lies_outside_of_packages(tree: Tree) -> None:
+    root = tree({".git/HEAD": "", "a/__init__.py": "", "a/b/__init__.py": "", "a/b/c.py": ""})
+    assert load_settings(["a/b/c.py"]).root == root
+
+
+def test_all_keys_are_read(tree: Tree) -> None:
+    root = tree(
+        {
+            "pyproject.toml": table(
+                """
+                select = ["NN1", "NN201"]
+                extend-select = ["NN602"]
+                ignore = ["module-in-container"]
+                exclude = ["vendor"]
+                module-roots = ["mmengine.model.BaseModule"]
+                baseline = "known.json"
+                per-file-ignores = { "tests/**" = ["NN1"] }
+                """
+            )
+        }
+    )
+    settings = load_settings(["."])
+    on = settings.enabled("a.py")
+    assert {"NN101", "NN201", "NN602"} <= on
+    assert not {"NN103", "NN202", "unused-noqa"} & on
+    assert settings.enabled("tests/deep/a.py") == {"NN201", "NN602"}
+    assert settings.exclude == ("vendor",)
+    assert settings.module_roots == ("mmengine.model.BaseModule",)
+    assert settings.baseline == root / "known.json"
+
+
+def test_the_more_precise_selector_counts() -> None:
+    def on(select: tuple[str, ...] | None, ignore: tuple[str, ...]) -> frozenset[str]:
+        return Settings(select=select, ignore=ignore).enabled("a.py")
+
+    assert on(("NN103",), ("NN1",)) == {"NN103"}
+    assert "NN103" not in on(("NN1",), ("NN103",))
+    assert on(("ALL",), ()) == STATIC_RULES.keys()
+    assert on(("NN1",), ("NN1",)) == set()
+    assert on((), ()) == set()
+
+
+def test_options_override_the_settings() -> None:
+    settings = Settings(ignore=("NN103",), select=("NN2",))
+    assert settings.with_options(select=["NN103,NN104"]).enabled("a.py") == {"NN103", "NN104"}
+    assert "NN201" not in settings.with_options(ignore=["NN201"]).enabled("a.py")
+    assert "NN601" in settings.with_options(extend_select=["NN6"]).enabled("a.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('selct = ["NN1"]', "`selct`.*Did you mean `select`"),
+        ('select = ["NN10X"]', "`NN10X`.*Did you mean"),
+        ('ignore = ["module-in-contaner"]', "Did you mean `module-in-container`"),
+        ("select = 'NN1'", "`select`.*list of strings"),
+        ("exclude = [1]", "`exclude`.*list of strings"),
+        ("per-file-ignores = ['a']", "`per-file-ignores`.*table"),
+        ("per-file-ignores = { 'a' = 'NN1' }", "list of strings"),
+        ("baseline = 3", "`baseline`"),
+        ("select = [", "not valid TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(tree: Tree, text: str, message: str) -> None:
+    tree({"pyproject.toml": table(text)})
+    with pytest.raises(BadRequest, match=rf"(?s)pyproject\.toml.*{message}"):
+        load_settings(["."])
+
+
+def test_a_table_that_is_none_is_named(tree: Tree) -> None:
+    tree({"pyproject.toml": "[tool]\nnnscaffold.check = 3\n"})
+    with pytest.raises(BadRequest, match="a table"):
+        load_settings(["."])
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "expected"),
+    [
+        ("a/b/c.py", "b", True),
+        ("a/b/c.py", "c.py", True),
+        ("a/b/c.py", "*.py", True),
+        ("a/b/c.py", "a/b", True),
+        ("a/b/c.py", "a/**", True),
+        ("a/b/c.py", "b/c.py", False),
+        ("a/b/c.py", "**/b/c.py", True),
+        ("c.py", "**/c.py", True),
+        ("a/b/c.py", "./a/", True),
+        ("ab/c.py", "a", False),
+    ],
+)
+def test_patterns(path: str, pattern: str, expected: bool) -> None:
+    assert matches(path, [pattern]) is expected

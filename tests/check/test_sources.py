@@ -1,0 +1,156 @@
+"""Which files are checked, what they are called, and which are not read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nnscaffold.check.errors import BadRequest
+from nnscaffold.check.settings import Settings
+from nnscaffold.check.sources import (
+    MAX_BYTES,
+    ModuleNames,
+    Unreadable,
+    decode,
+    encode,
+    find_files,
+    parse,
+    read_bytes,
+    split_lines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tree = Callable[..., Path]
+
+
+def found(*paths: str, exclude: tuple[str, ...] = ()) -> list[str]:
+    return find_files(paths, Settings(exclude=exclude))[0]
+
+
+def test_python_files_are_found_in_a_stable_order_and_shown_as_they_were_named(tree: Tree) -> None:
+    tree({"b.py": "", "a/z.py": "", "a/m.txt": "", "a/stub.pyi": "", "c/d/e.py": ""})
+    assert found(".") == ["a/z.py", "b.py", "c/d/e.py"]
+    assert found("./c", "b.py", "a") == ["c/d/e.py", "b.py", "a/z.py"]
+    absolute = str(Path.cwd() / "a")
+    assert found(absolute) == [f"{absolute}/z.py"]
+
+
+def test_what_is_nobodys_source_is_skipped(tree: Tree) -> None:
+    tree(
+        {
+            ".hidden/a.py": "",
+            "__pycache__/a.py": "",
+            "node_modules/a.py": "",
+            "build/lib/a.py": "",
+            "dist/a.py": "",
+            "env/pyvenv.cfg": "",
+            "env/lib/a.py": "",
+            "pkg/build/__init__.py": "",
+            "kept.py": "",
+        }
+    )
+    assert found(".") == ["kept.py", "pkg/build/__init__.py"]
+    assert found(".hidden") == [".hidden/a.py"]  # somebody wants it
+
+
+def test_a_file_is_checked_once_however_often_it_is_reached(tree: Tree) -> None:
+    root = tree({"a/b.py": "", "a/c.py": ""})
+    (root / "a" / "loop").symlink_to(root)
+    (root / "again").symlink_to(root / "a")
+    assert found(".", "a", "a/b.py", "./a/../a/b.py") == ["a/b.py", "a/c.py"]
+    (root / "self").symlink_to(root / "self")
+    assert found(".") == ["a/b.py", "a/c.py"]
+
+
+def test_excluded_files_are_skipped_and_named_ones_are_noted(tree: Tree) -> None:
+    tree({"a/gen/x.py": "", "a/y.py": "", "vendor/z.py": "", "top_pb2.py": ""})
+    patterns = ("a/gen", "vendor/**", "*_pb2.py")
+    assert found(".", exclude=patterns) == ["a/y.py"]
+    files, notes = find_files(["vendor/z.py"], Settings(exclude=patterns))
+    assert files == []
+    assert [note.path for note in notes] == ["vendor/z.py"]
+
+
+def test_a_path_that_does_not_exist_is_bad_input(tree: Tree) -> None:
+    tree({"a.py": ""})
+    with pytest.raises(BadRequest, match="no file or folder nope"):
+        found("a.py", "nope")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("pkg/sub/a.py", "pkg.sub.a"),
+        ("pkg/sub/__init__.py", "pkg.sub"),
+        ("pkg/plain/b.py", "pkg.plain.b"),
+        ("src/app/c.py", "app.c"),
+        ("src/spaced/deep/d.py", "spaced.deep.d"),
+        ("python/lib/e.py", "lib.e"),
+        ("scripts/train.py", "scripts.train"),
+        ("train.py", "train"),
+    ],
+)
+def test_modules_are_named_as_they_are_imported(tree: Tree, path: str, name: str) -> None:
+    packages = ("pkg", "pkg/sub", "src/app", "python/lib")
+    root = tree({**{f"{folder}/__init__.py": "" for folder in packages}, path: ""})
+    assert ModuleNames(root).name(path) == name
+    assert ModuleNames(root).name(os.path.abspath(path)) == name
+
+
+def test_encodings_and_marks_are_those_of_the_file() -> None:
+    assert decode("\ufeffx = 'é'\n".encode()).encoding == "utf-8-sig"
+    assert decode("\ufeffx = 1\r\n".encode()).text == "x = 1\r\n"
+    assert "é" in decode("# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1")).text
+    text = "# coding: latin-1\nx = 'é'\n"
+    assert decode(encode(text)).text == text
+
+
+@pytest.mark.parametrize(
+    "data", [b"x = '\xff'\n", b"# coding: klingon\n", b"# coding: rot13\n", b"\xff\xfex\0"]
+)
+def test_what_is_not_text_is_a_note(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "text", ["def f(:\n", "x = 1\0\n", f"x = {'(' * 5000}{')' * 5000}\n", "x = " + "-" * 200_000]
+)
+def test_what_is_not_python_is_a_note(text: str) -> None:
+    with pytest.raises(Unreadable):
+        parse(text)
+
+
+def test_templates_of_python_are_not_even_noted() -> None:
+    for text in ("{% if a %}\nimport b\n", "import {{ package }}\n"):
+        with pytest.raises(Unreadable) as caught:
+            parse(text)
+        assert caught.value.template
+    with pytest.raises(Unreadable) as caught:
+        parse("x = f'{{}}'\ndef f(:\n")
+    assert (caught.value.template, caught.value.line) == (False, 2)
+
+
+def test_a_warning_about_the_source_is_not_printed(recwarn: pytest.WarningsRecorder) -> None:
+    parse(r"x = '\d'")
+    assert list(recwarn) == []
+
+
+def test_big_and_irregular_files_are_not_read(tree: Tree) -> None:
+    root = tree({"big.py": "#" * (MAX_BYTES + 1)})
+    os.mkfifo(root / "pipe.py")
+    for name in ("big.py", "pipe.py", "missing.py"):
+        with pytest.raises(Unreadable):
+            read_bytes(name)
+
+
+def test_lines_are_those_of_python() -> None:
+    text = "a\x0cb\u2028c\r\nd\re\n\nf"
+    assert split_lines(text) == ["a\x0cb\u2028c\r\n", "d\r", "e\n", "\n", "f"]
+    assert split_lines("a\n") == ["a\n"]
+    assert split_lines("") == []
