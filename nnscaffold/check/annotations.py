@@ -41,9 +41,7 @@ def annotated(annotation: ast.expr | None, names: Names, index: Index) -> Value 
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
-        return annotated(annotation.left, names, index) or annotated(
-            annotation.right, names, index
-        )
+        return annotated(annotation.left, names, index) or annotated(annotation.right, names, index)
     if isinstance(annotation, ast.Subscript):
         return _subscripted(annotation, names, index)
     name = names.qualified(annotation)

@@ -6,7 +6,6 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Assign, Call, Guard, Read, Use, Where, Write
 from nnscaffold.check.torch_names import (
     BUFFERS,
@@ -21,7 +20,7 @@ from nnscaffold.check.torch_names import (
     UNWRITTEN,
     VIEWS,
 )
-from nnscaffold.check.values import CONTAINERS, TENSORS, Value, contained, register
+from nnscaffold.check.values import CONTAINERS, Value, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,7 +57,15 @@ _DETACHED = frozenset({"detach", "data", "detach_"})
 _OF_TENSORS = frozenset(
     {
         *("shape", "size", "device", "dtype", "view", "ndim", "contiguous", "expand", "repeat"),
-        *("new_zeros", "new_ones", "new_full", "new_tensor", "masked_fill_", "dim", "requires_grad"),
+        *(
+            "new_zeros",
+            "new_ones",
+            "new_full",
+            "new_tensor",
+            "masked_fill_",
+            "dim",
+            "requires_grad",
+        ),
         *("numel", "float", "half", "type_as", "unfold", "view_as", "expand_as", "detach", "cpu"),
         *("fill_", "log_softmax", "chunk", "T", "mT", "to_sparse", "bool", "long", "softmax"),
         *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
@@ -106,8 +113,8 @@ class Expressions:
         if node.id == self.own and self.own:
             return [Value("other", node, name="self")]
         name = names.qualified(node)
-        kind = "function" if node.id in names.functions else "class"
-        return [Value(kind, node, name=name)]
+        is_function = node.id in names.functions
+        return [Value("function" if is_function else "class", node, name=name)]
 
     def _constant(self, node: ast.Constant) -> list[Value]:
         if node.value is None:
@@ -134,7 +141,7 @@ class Expressions:
         for element in node.elts:
             items += self._starred(element)
         self.note_twice(node.elts, node)
-        return [Value(kind, node, items=items, **_origin(items))]  # type: ignore[arg-type]
+        return [_container(kind, node, items)]
 
     def note_repeats(
         self, items: list[Value], node: ast.AST | None, at: ast.AST | None = None
@@ -172,7 +179,7 @@ class Expressions:
             else:
                 self.values_of(key)
                 items += self.values_of(value)
-        return [Value("dict", node, items=items, **_origin(items))]
+        return [_container("dict", node, items)]
 
     def _comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -191,7 +198,7 @@ class Expressions:
         self.note_repeats(items, node)
         self.scope, self.where = outer, before
         kinds = {ast.SetComp: "set", ast.DictComp: "dict"}
-        return [Value(kinds.get(type(node), "list"), node, items=list(items), **_origin(items))]  # type: ignore[arg-type]
+        return [_container(kinds.get(type(node), "list"), node, list(items))]
 
     def _choice(self, node: ast.IfExp) -> list[Value]:
         self.decide(node.test, node)
@@ -323,9 +330,7 @@ class Expressions:
 
     def _slice(self, node: ast.Slice) -> list[Value]:
         return [
-            value
-            for part in (node.lower, node.upper, node.step)
-            for value in self.values_of(part)
+            value for part in (node.lower, node.upper, node.step) for value in self.values_of(part)
         ]
 
     def decide(self, test: ast.expr, node: ast.AST) -> None:
@@ -353,7 +358,7 @@ class Expressions:
         self,
         attribute: str,
         values: list[Value],
-        node: ast.AST,
+        node: ast.stmt | ast.expr,
         value: ast.expr | None,
         how: How,
     ) -> None:
@@ -387,9 +392,7 @@ class Expressions:
         arguments: list[list[Value]] = []
         for argument in node.args:
             arguments.append(self._starred(argument))
-        keywords = {
-            keyword.arg or "**": self.values_of(keyword.value) for keyword in node.keywords
-        }
+        keywords = {keyword.arg or "**": self.values_of(keyword.value) for keyword in node.keywords}
         given = [value for values in (*arguments, *keywords.values()) for value in values]
         results = self._outcome(node, name, method, receiver, callee, arguments, keywords, given)
         self.model.calls.append(
@@ -430,12 +433,12 @@ class Expressions:
                 return self._of_lambda(value.node, node)
         if receiver and receiver[0].name != "self":
             return self._method_call(node, method, receiver, arguments, given)
-        made = self.derived("other", node, [*callee, *given])
+        result = self.derived("other", node, [*callee, *given])
         injected = any(value.kind == "other" and value.attribute for value in callee)
-        if injected and made.from_input and self.where.function in self.model.in_forward:
+        if injected and result.from_input and self.where.function in self.model.in_forward:
             # A module, or a function, that the constructor was given.
-            made.kind = "tensor"
-        return [made]
+            result.kind = "tensor"
+        return [result]
 
     def _of_lambda(self, node: ast.Lambda, call: ast.Call) -> list[Value]:
         if isinstance(node.body, ast.Call):
@@ -444,7 +447,7 @@ class Expressions:
             return [replace(value, node=call) for value in made]
         return [Value("other", call)]
 
-    def _result_of_module(self, node: ast.AST, module: Value, given: list[Value]) -> Value:
+    def _result_of_module(self, node: ast.expr, module: Value, given: list[Value]) -> Value:
         for value in given:
             if value.kind == "argument":
                 value.tensor_like = True
@@ -566,7 +569,7 @@ class Expressions:
             for item in list(items):  # pairs of a key and a value
                 if kind == "dict" and item.kind == "tuple":
                     items += item.items
-            return [Value(kind, node, items=items, **_origin(items))]  # type: ignore[arg-type]
+            return [_container(kind, node, items)]
         if name in _PASSING:
             items = self.items_of(given, node)
             return items if name == "next" else [Value("list", node, items=items)]
@@ -606,7 +609,7 @@ class Expressions:
         target = node.args[0]
         key, values = node.args[1], arguments[2]
         child = _own_name(target, self.own)
-        if child and isinstance(key, ast.Constant):
+        if child and isinstance(key, ast.Constant) and isinstance(key.value, str):
             self.note_assign(f"{child}.{key.value}", values, node, node.args[2], "setattr")
         if not (isinstance(target, ast.Name) and target.id == self.own):
             return
@@ -765,8 +768,8 @@ class Expressions:
         if method in ("values", "children", "modules"):
             return [Value("list", node, items=list(value.items))]
         if method in ("items", "named_children", "named_modules"):
-            pair = Value("tuple", node, items=[Value("text", node), *value.items])
-            return [Value("list", node, items=[pair])]
+            named = Value("tuple", node, items=[Value("text", node), *value.items])
+            return [Value("list", node, items=[named])]
         if method in ("parameters", "buffers"):
             return [Value("list", node, items=[Value("parameter", node, registered=True)])]
         if method in ("named_parameters",):
@@ -786,7 +789,9 @@ class Expressions:
         if method == "requires_grad_":
             return receiver[0]
         if method in NOT_TENSORS and method not in ("type",):
-            return self.derived("other", node, receiver) if method == "item" else Value("other", node)
+            return (
+                self.derived("other", node, receiver) if method == "item" else Value("other", node)
+            )
         if method == "float" and receiver[0].kind == "parameter":
             return receiver[0]
         if method in ("new", "new_empty"):
@@ -828,7 +833,7 @@ class Expressions:
             made.makers = makers
         return made
 
-    def bind(self, target: ast.expr, values: list[Value], node: ast.AST) -> None:
+    def bind(self, target: ast.expr, values: list[Value], node: ast.stmt | ast.expr) -> None:
         """Assign to a target; the reader of statements knows how."""
         raise NotImplementedError
 
@@ -848,11 +853,14 @@ def _follows(value: Value) -> bool:
     return value.from_input or value.from_state or bool(value.argument)
 
 
-def _origin(items: Iterable[Value]) -> dict[str, bool]:
-    return {
-        "from_input": any(item.from_input for item in items),
-        "from_state": any(item.from_state for item in items),
-    }
+def _container(kind: str, node: ast.AST, items: list[Value]) -> Value:
+    return Value(
+        kind,  # type: ignore[arg-type]
+        node,
+        items=items,
+        from_input=any(item.from_input for item in items),
+        from_state=any(item.from_state for item in items),
+    )
 
 
 def _derived(kind: str, node: ast.AST | None, found: list[Value]) -> Value:

@@ -62,7 +62,9 @@ class File:
                 if node not in self.names.imports:
                     self.names.add_import(node)
                 continue
-            children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+            children = [
+                child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)
+            ]
             if isinstance(node, ast.Try | ast.Match):
                 for part in ast.iter_child_nodes(node):
                     if isinstance(part, ast.ExceptHandler | ast.match_case):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.events import Where
 from nnscaffold.check.reader import Reader
@@ -99,7 +99,9 @@ class ClassModel:
         if name not in self._returns:
             self._returns[name] = []  # for a method that calls itself
             function = self.methods[name]
-            no_grad = self._is_without_gradients(function) or (caller is not None and caller.no_grad)
+            no_grad = self._is_without_gradients(function) or (
+                caller is not None and caller.no_grad
+            )
             where = Where(name, caller.guards if caller else (), no_grad=no_grad)
             reader = Reader(self, function, where=where, own=self._self_of(function))
             self._returns[name] = reader.run(arguments, keywords)
@@ -134,14 +136,16 @@ class ClassModel:
         self._ticks += 1
         return self._ticks
 
-    def _events(self) -> tuple[int, ...]:
-        lists = (self.assigns, self.calls, self.reads, self.writes, self.uses, self.data_writes)
-        return tuple(map(len, lists))
+    def _event_lists(self) -> tuple[list[Any], ...]:
+        happened = (self.assigns, self.calls, self.reads, self.writes, self.data_writes)
+        return (*happened, self.uses, self.decisions)
 
-    def _restore(self, lengths: tuple[int, ...]) -> None:
+    def _events(self) -> list[int]:
+        return [len(one) for one in self._event_lists()]
+
+    def _restore(self, lengths: list[int]) -> None:
         """Forget what a function outside the class does: it is not the class's."""
-        lists = (self.assigns, self.calls, self.reads, self.writes, self.uses, self.data_writes)
-        for one, length in zip(lists, lengths, strict=True):
+        for one, length in zip(self._event_lists(), lengths, strict=True):
             del one[length:]
 
     def constant(self, name: str) -> list[Value]:

@@ -1,4 +1,4 @@
-"""What the names in a file mean: its imports, its own definitions, and how to spell a name in it."""
+"""What the names in a file mean, and how to spell a name in it."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ class Names:
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.stars: list[str] = []
         for statement in statements(tree.body):
+            targets: list[ast.expr] = []
+            value: ast.expr | None = None
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self.imports.append(statement)
                 self.add_import(statement)
@@ -65,12 +67,12 @@ class Names:
             elif isinstance(statement, ast.ClassDef):
                 self.classes[statement.name] = statement
             elif isinstance(statement, ast.Assign):
-                for target in statement.targets:
-                    if isinstance(target, ast.Name):
-                        self.constants[target.id] = statement.value
-            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                if statement.value is not None:
-                    self.constants[statement.target.id] = statement.value
+                targets, value = statement.targets, statement.value
+            elif isinstance(statement, ast.AnnAssign):
+                targets, value = [statement.target], statement.value
+            for target in targets:
+                if isinstance(target, ast.Name) and value is not None:
+                    self.constants[target.id] = value
 
     def add_import(self, statement: ast.Import | ast.ImportFrom) -> None:
         """Note what an import makes known."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnscaffold.check.events import How
     from nnscaffold.check.file import Function
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Kind
 
 
 class Reader(Expressions):
@@ -50,7 +51,9 @@ class Reader(Expressions):
         self._branch = 0
 
     def run(
-        self, arguments: list[list[Value]] | None = None, keywords: dict[str, list[Value]] | None = None
+        self,
+        arguments: list[list[Value]] | None = None,
+        keywords: dict[str, list[Value]] | None = None,
     ) -> list[Value]:
         """Read it, called with these arguments, and return what it may return."""
         self._bind_parameters(arguments or [], keywords or {})
@@ -76,12 +79,14 @@ class Reader(Expressions):
             self.scope[one.arg] = [value]
         for one in (*parameters, *spec.kwonlyargs):
             self.model.parameter_values[self.function.name, one.arg] = self.scope[one.arg]
-        for rest, kind in ((spec.vararg, "tuple"), (spec.kwarg, "dict")):
+        rests: tuple[tuple[ast.arg | None, Kind], ...]
+        rests = ((spec.vararg, "tuple"), (spec.kwarg, "dict"))
+        for rest, kind in rests:
             if rest:
                 value = annotated(rest.annotation, self.model.file.names, self.model.index)
                 item = value or Value("argument", rest)
                 item.argument = f"{self.function.name}.{rest.arg}"
-                self.scope[rest.arg] = [Value(kind, rest, items=[item])]  # type: ignore[arg-type]
+                self.scope[rest.arg] = [Value(kind, rest, items=[item])]
         for default in (*spec.defaults, *spec.kw_defaults):
             if default is not None:
                 self.values_of(default)
@@ -99,10 +104,17 @@ class Reader(Expressions):
                 self.where = replace(self.where, guards=(*self.where.guards, guard))
         self.where = before
 
-    def _inside(self, body: list[ast.stmt], **changes: object) -> None:
-        """Read a block that may not run, in surroundings of its own."""
+    def _inside(
+        self,
+        body: list[ast.stmt],
+        *,
+        guard: Guard | None = None,
+        loop: ast.AST | None = None,
+    ) -> None:
+        """Read a block that may not run, under a condition or in a loop."""
         before = self.where
-        self.where = replace(before, **changes)  # type: ignore[arg-type]
+        guards = (*before.guards, guard) if guard else before.guards
+        self.where = replace(before, guards=guards, loop=loop or before.loop)
         self._branch += 1
         self._block(body)
         self._branch -= 1
@@ -178,10 +190,8 @@ class Reader(Expressions):
 
     def _if(self, node: ast.If) -> None:
         self.decide(node.test, node)
-        guards = self.where.guards
-        self._inside(node.body, guards=(*guards, Guard(node.test, holds=True)))
-        if node.orelse:
-            self._inside(node.orelse, guards=(*guards, Guard(node.test, holds=False)))
+        self._inside(node.body, guard=Guard(node.test, holds=True))
+        self._inside(node.orelse, guard=Guard(node.test, holds=False))
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         entered = []
@@ -223,7 +233,9 @@ class Reader(Expressions):
         spec = node.args
         for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
             value = annotated(one.annotation, self.model.file.names, self.model.index)
-            inner.scope[one.arg] = [value or Value("argument", one, argument=f"{node.name}.{one.arg}")]
+            inner.scope[one.arg] = [
+                value or Value("argument", one, argument=f"{node.name}.{one.arg}")
+            ]
             if one.arg == self.own:
                 inner.own = ""
         inner._branch = 1
@@ -248,7 +260,7 @@ class Reader(Expressions):
         self,
         target: ast.expr,
         values: list[Value],
-        node: ast.AST,
+        node: ast.stmt | ast.expr,
         value: ast.expr | None = None,
     ) -> None:
         """Assign to a name, an attribute, an item or several of them."""
@@ -273,7 +285,11 @@ class Reader(Expressions):
             self._bind_item(target, values, node, value)
 
     def _bind_attribute(
-        self, target: ast.Attribute, values: list[Value], node: ast.AST, value: ast.expr | None
+        self,
+        target: ast.Attribute,
+        values: list[Value],
+        node: ast.stmt | ast.expr,
+        value: ast.expr | None,
     ) -> None:
         if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
             held = self.values_of(target.value)
@@ -281,7 +297,7 @@ class Reader(Expressions):
             if child and isinstance(target.value, ast.Attribute) and target.attr != "data":
                 self.note_assign(f"{child}.{target.attr}", values, node, value, "assign")
             if target.attr == "data":
-                self.model.data_writes.append(Write(held, node, "index", self.where, "data"))  # type: ignore[arg-type]
+                self.model.data_writes.append(Write(held, node, "index", self.where, "data"))
             return
         name = target.attr
         known = self.model.attributes.get(name, [])
@@ -299,7 +315,11 @@ class Reader(Expressions):
             self.model.attributes[name] = list(values)
 
     def _bind_item(
-        self, target: ast.Subscript, values: list[Value], node: ast.AST, value: ast.expr | None
+        self,
+        target: ast.Subscript,
+        values: list[Value],
+        node: ast.stmt | ast.expr,
+        value: ast.expr | None,
     ) -> None:
         held = self.values_of(target.value)
         self.values_of(target.slice)
@@ -319,9 +339,7 @@ class Reader(Expressions):
             self.note_assign(str(target.slice.value), values, node, value, how)
         elif attribute:
             self.note_assign(attribute, values, node, value, "item")
-        self.model.writes.append(
-            Write(held, node, "index", self.where, key=target.slice)  # type: ignore[arg-type]
-        )
+        self.model.writes.append(Write(held, node, "index", self.where, key=target.slice))
 
     def _own_attribute_of(self, node: ast.expr) -> str:
         """The attribute of `self` that a target is, or is an item of."""

@@ -137,8 +137,8 @@ mul multinomial multiply mv nan_to_num narrow neg nonzero norm normal ones_like 
 poisson polar pow prod quantile rand_like randint_like randn_like real reciprocal relu remainder
 repeat_interleave reshape roll rot90 round rsqrt scatter searchsorted sigmoid sign sin sinc sinh
 softmax sort sqrt square squeeze stack std sub subtract sum swapaxes take tan tanh tensordot tile
-topk transpose tril triu true_divide trunc unbind unflatten unique unsqueeze vander var view_as_complex
-view_as_real vstack where zeros_like
+topk transpose tril triu true_divide trunc unbind unflatten unique unsqueeze vander var
+view_as_complex view_as_real vstack where zeros_like
 """
 TENSOR_FUNCTIONS = FACTORIES | TENSOR_CLASSES | frozenset(f"torch.{n}" for n in _FUNCTIONS.split())
 TENSOR_NAMESPACES = ("torch.nn.functional.", "torch.linalg.", "torch.fft.", "torch.special.")
@@ -169,8 +169,7 @@ NO_GRAD = frozenset(
     }
 )
 # Attributes of an empty `ModuleDict` or module: what cannot be a key.
-RESERVED_KEYS = frozenset(
-    """
+_RESERVED = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
     double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
     get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
@@ -180,8 +179,8 @@ RESERVED_KEYS = frozenset(
     register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
     set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
     zero_grad _parameters _buffers _modules _apply _backward_hooks _forward_hooks
-    """.split()
-)
+"""
+RESERVED_KEYS = frozenset(_RESERVED.split())
 # What a `ModuleDict` and a `Sequential` add to that.
 DICT_KEYS = frozenset({"clear", "items", "keys", "pop", "update", "values"})
 SEQUENTIAL_KEYS = frozenset({"append", "extend", "insert", "pop"})

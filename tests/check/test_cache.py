@@ -126,7 +126,7 @@ def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, ne
     (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
     text = file.read_text()
     for part, instead in (
-        ("nnscaffold.check.analysis:Summary", "os:system"),
+        ("nnscaffold.check.index:Summary", "os:system"),
         ("NN103", "NN000"),
         ('"trees":{', '"trees":{"a":3,'),
     ):

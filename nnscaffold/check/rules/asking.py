@@ -29,8 +29,10 @@ def flat(values: Iterable[Value]) -> Iterator[Value]:
 def has_graph(value: Value) -> bool:
     """Whether it is a tensor that autograd keeps a graph for, as far as the source tells."""
     known = value.is_tensor and value.kind not in ("parameter", "buffer")
-    return known and not value.detached and (
-        value.from_input or value.from_state or bool(value.argument)
+    return (
+        known
+        and not value.detached
+        and (value.from_input or value.from_state or bool(value.argument))
     )
 
 
@@ -90,7 +92,9 @@ def add_argument(file: File, call: ast.Call, text: str) -> Edit | None:
     span = file.span(call)
     given = [*call.args, *(one.value for one in call.keywords)]
     if not given:
-        return Edit(Span(span.end_line, span.end_column - 1, span.end_line, span.end_column - 1), text)
+        return Edit(
+            Span(span.end_line, span.end_column - 1, span.end_line, span.end_column - 1), text
+        )
     last = max((file.span(one) for one in given), key=lambda one: (one.end_line, one.end_column))
     # From the last argument to the bracket that closes the call there are brackets, a comma, space.
     line, column = span.end_line, span.end_column - 1

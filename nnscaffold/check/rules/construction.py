@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
 
 
 def find_missing(model: ClassModel) -> Iterator[Finding]:
@@ -55,15 +56,17 @@ def find_late(model: ClassModel) -> Iterator[Finding]:
             message = "something is registered before `super().__init__()`"
         node: ast.AST = one.node
         if one.where.function != "__init__":
-            calls = (call.node for call in _in_constructor(model) if call.method == one.where.function)
+            calls = (
+                call.node for call in _in_constructor(model) if call.method == one.where.function
+            )
             node = next(calls, node)
         fix = _earlier(model, constructor, first)
         yield model.file.finding("NN102", node, message, name, fix)
 
 
-def _registers(values: list[object], how: str) -> bool:
+def _registers(values: list[Value], how: str) -> bool:
     kinds = ("module", "parameter")
-    return how in ("assign", "setattr") and any(value.kind in kinds for value in values)  # type: ignore[attr-defined]
+    return how in ("assign", "setattr") and any(value.kind in kinds for value in values)
 
 
 def _in_constructor(model: ClassModel) -> Iterator[Call]:
@@ -134,15 +137,13 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
     """Move the call before the first statement, if it needs nothing from those between."""
     file = model.file
     statement = next(
-        (
-            one
-            for one in constructor.body
-            if isinstance(one, ast.Expr) and one.value is call.node
-        ),
+        (one for one in constructor.body if isinstance(one, ast.Expr) and one.value is call.node),
         None,
     )
     parameters = {one.arg for one in (*constructor.args.args, *constructor.args.kwonlyargs)}
-    used = {part.id for one in call.node.args for part in ast.walk(one) if isinstance(part, ast.Name)}
+    used = {
+        part.id for one in call.node.args for part in ast.walk(one) if isinstance(part, ast.Name)
+    }
     used |= {
         part.id
         for one in call.node.keywords
@@ -154,9 +155,10 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
     first = constructor.body[1] if _docstring(constructor) else constructor.body[0]
     span, text = file.span(statement), file.text_of(statement)
     line = file.lines[span.line - 1]
-    alone = not line[: span.column].strip() and not file.lines[span.end_line - 1][
-        span.end_column :
-    ].strip()
+    alone = (
+        not line[: span.column].strip()
+        and not file.lines[span.end_line - 1][span.end_column :].strip()
+    )
     start = first.lineno
     if isinstance(first, ast.FunctionDef | ast.ClassDef) and first.decorator_list:
         start = first.decorator_list[0].lineno
@@ -173,5 +175,3 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
 
 def _end(span: Span) -> tuple[int, int]:
     return span.end_line, span.end_column
-
-

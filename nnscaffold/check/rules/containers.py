@@ -140,9 +140,9 @@ def _is_used_otherwise(model: ClassModel, one: Assign) -> bool:
         if own and call.method in _UNKNOWN_TO_LISTS | _UNKNOWN_TO_DICTS:
             return True
         # What the local name is given later, the wrapped copy does not get.
-        if local and isinstance(target, ast.Name) and target.id == local:
-            if call.node.lineno > one.node.lineno:
-                return True
+        later = call.node.lineno > one.node.lineno
+        if local and later and isinstance(target, ast.Name) and target.id == local:
+            return True
     return False
 
 
@@ -157,10 +157,13 @@ def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
     for write in model.writes:
         node = write.node
         if write.how == "index" and isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Attribute):
-                    if target.value.attr == one.attribute:
-                        keys.append(target.slice)
+            keys += [
+                target.slice
+                for target in node.targets
+                if isinstance(target, ast.Subscript)
+                and isinstance(target.value, ast.Attribute)
+                and target.value.attr == one.attribute
+            ]
     return all(_is_text(key) for key in keys)
 
 
@@ -169,6 +172,4 @@ def _is_text(key: ast.expr | None) -> bool:
         return isinstance(key.value, str) and "." not in key.value and key.value != ""
     if isinstance(key, ast.JoinedStr):
         return True
-    return (
-        isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and key.func.id == "str"
-    )
+    return isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and key.func.id == "str"

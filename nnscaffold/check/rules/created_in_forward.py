@@ -38,9 +38,7 @@ def find_modules(model: ClassModel) -> Iterator[Finding]:
         made = [one for one in call.results if one.kind == "module" and one.node is call.node]
         if call.name and any(one.stateful for one in made):
             built.append(call)
-    inner = {
-        id(part) for call in built for part in ast.walk(call.node) if part is not call.node
-    }
+    inner = {id(part) for call in built for part in ast.walk(call.node) if part is not call.node}
     for call in built:
         if id(call.node) in inner:
             continue

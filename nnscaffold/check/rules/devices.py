@@ -101,15 +101,22 @@ def _named_devices(node: ast.AST) -> Iterator[ast.AST]:
             break
         yield from _named_devices(child)
         # `if not torch.cuda.is_available(): return` guards what follows.
-        ends = isinstance(child, ast.If) and isinstance(child.body[-1], ast.Return | ast.Raise)
-        guarded = ends and _is_guard(child.test)
+        guarded = (
+            isinstance(child, ast.If)
+            and isinstance(child.body[-1], ast.Return | ast.Raise)
+            and _is_guard(child.test)
+        )
 
 
 def _is_guard(test: ast.AST) -> bool:
     return any(
         (isinstance(part, ast.Attribute) and part.attr in _GUARDS)
         or (isinstance(part, ast.Name) and part.id in _GUARDS)
-        or (isinstance(part, ast.Constant) and isinstance(part.value, str) and _CUDA.match(part.value))
+        or (
+            isinstance(part, ast.Constant)
+            and isinstance(part.value, str)
+            and _CUDA.match(part.value)
+        )
         for part in ast.walk(test)
     )
 

@@ -93,4 +93,3 @@ def _decorate(file: File, function: Function) -> Fix:
     indent = file.lines[line - 1][:column]
     edit = Edit(Span(line, 0, line, 0), f"{indent}@{spelled}()\n")
     return Fix(f"Decorate it with `@{spelled}()`", (edit, *imports))
-

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.events import Call, Write
-    from nnscaffold.check.file import File
-    from nnscaffold.check.index import Index
+    from nnscaffold.check.file import File, Function
     from nnscaffold.check.finding import Finding
+    from nnscaffold.check.index import Index
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
 
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
@@ -44,16 +45,15 @@ def find_mutated_inputs(model: ClassModel) -> Iterator[Finding]:
         yield model.file.finding("NN401", write.node, message, where)
 
 
-def _callers(value: object, write: Write) -> str:
+def _callers(value: Value, write: Write) -> str:
     """The argument of `forward` that a write changes; nothing if it changes none."""
-    argument: str = value.argument  # type: ignore[attr-defined]
-    if not argument.startswith("forward.") or value.kind in ("number", "text"):  # type: ignore[attr-defined]
+    if not value.argument.startswith("forward.") or value.kind in ("number", "text"):
         return ""
     if isinstance(write.key, ast.Constant) and isinstance(write.key.value, str):
         return ""  # an item of a dictionary
-    if write.how != "method" and not value.is_tensor:  # type: ignore[attr-defined]
+    if write.how != "method" and not value.is_tensor:
         return ""
-    return argument.removeprefix("forward.")
+    return value.argument.removeprefix("forward.")
 
 
 def find_ignored_modes(model: ClassModel) -> Iterator[Finding]:
@@ -105,14 +105,12 @@ def _attention(model: ClassModel, call: Call, where: str) -> Iterator[Finding]:
     text = file.text_of(given)
     if not isinstance(given, ast.Constant | ast.Name | ast.Attribute | ast.Call):
         text = f"({text})"
-    fix = Fix(
-        "Pass 0 in eval mode", (file.replace(given, f"{text} if self.training else 0.0"),)
-    )
+    fix = Fix("Pass 0 in eval mode", (file.replace(given, f"{text} if self.training else 0.0"),))
     message = "`dropout_p` is not 0 in eval mode"
     yield file.finding("NN402", call.node, message, where, fix)
 
 
-def _follows_mode(function: ast.AST | None, given: ast.expr) -> bool:
+def _follows_mode(function: Function | None, given: ast.expr) -> bool:
     """Whether the name that is passed was chosen by the mode before."""
     if isinstance(given, ast.Attribute):
         # A property can ask for the mode; what is read from a child is the child's to know.
@@ -120,16 +118,18 @@ def _follows_mode(function: ast.AST | None, given: ast.expr) -> bool:
     if not isinstance(given, ast.Name) or function is None:
         return not isinstance(given, ast.Constant)
     for node in ast.walk(function):
+        chosen: list[ast.AST] = []
         if isinstance(node, ast.Assign) and mentions(node.value, "training"):
-            if any(isinstance(one, ast.Name) and one.id == given.id for one in node.targets):
-                return True
-        if isinstance(node, ast.If) and mentions(node.test, "training"):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and part.id == given.id:
-                    if isinstance(part.ctx, ast.Store):
-                        return True
-    arguments = function.args  # type: ignore[attr-defined]
-    return any(one.arg == given.id for one in (*arguments.args, *arguments.kwonlyargs))
+            chosen += node.targets
+        elif isinstance(node, ast.If) and mentions(node.test, "training"):
+            chosen += ast.walk(node)
+        if any(_is_stored(one, given.id) for one in chosen):
+            return True
+    return any(one.arg == given.id for one in (*function.args.args, *function.args.kwonlyargs))
+
+
+def _is_stored(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
 
 
 def find_fetches(model: ClassModel) -> Iterator[Finding]:
@@ -149,11 +149,11 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
                 continue
             message = f"`.{call.method}()` fetches the value of a tensor to the host"
             yield model.file.finding("NN404", call.node, message, where)
-        elif call.name in ("float", "int", "bool") and call.arguments:
-            if any(value.is_tensor and _is_computed(value) for value in call.arguments[0]):
-                message = f"`{call.name}()` fetches the value of a tensor to the host"
-                yield model.file.finding("NN404", call.node, message, where)
-
+        elif call.name in ("float", "int", "bool") and any(
+            value.is_tensor and _is_computed(value) for values in call.arguments for value in values
+        ):
+            message = f"`{call.name}()` fetches the value of a tensor to the host"
+            yield model.file.finding("NN404", call.node, message, where)
 
     for decision in model.decisions:
         if decision.where.function not in model.in_forward or decision.where.nested:
@@ -164,15 +164,11 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
             yield model.file.finding("NN404", decision.node, message, where)
 
 
-def _is_computed(value: object) -> bool:
+def _is_computed(value: Value) -> bool:
     """Whether it is a tensor that depends on an input or on the module's state."""
-    depends = (
-        value.from_input  # type: ignore[attr-defined]
-        or value.from_state  # type: ignore[attr-defined]
-        or value.argument  # type: ignore[attr-defined]
-        or value.kind in ("parameter", "buffer")  # type: ignore[attr-defined]
-    )
-    return bool(depends) and value.kind not in ("number", "text", "none", "class")  # type: ignore[attr-defined]
+    held = value.from_state or value.kind in ("parameter", "buffer")
+    depends = value.from_input or bool(value.argument) or held
+    return depends and value.kind not in ("number", "text", "none", "class")
 
 
 def _is_inspected(call: Call) -> bool:
@@ -212,9 +208,7 @@ def find_direct_calls(model: ClassModel) -> Iterator[Finding]:
         file = model.file
         target = file.span(function.value)
         whole = file.span(function)
-        cut = Edit(
-            Span(target.end_line, target.end_column, whole.end_line, whole.end_column), ""
-        )
+        cut = Edit(Span(target.end_line, target.end_column, whole.end_line, whole.end_column), "")
         text = ast.unparse(function.value)
         message = f"`{text}.forward(...)` skips the hooks of `{text}`"
         fix = Fix("Call the module itself", (cut,))
@@ -222,9 +216,9 @@ def find_direct_calls(model: ClassModel) -> Iterator[Finding]:
         yield file.finding("NN403", call.node, message, where, fix)
 
 
-def _is_child(value: object) -> bool:
-    unknown = value.kind in ("other", "argument") and not value.name  # type: ignore[attr-defined]
-    return value.kind == "module" or (unknown and bool(value.attribute))  # type: ignore[attr-defined]
+def _is_child(value: Value) -> bool:
+    unknown = value.kind in ("other", "argument") and not value.name
+    return value.kind == "module" or (unknown and bool(value.attribute))
 
 
 def find_direct_calls_in_file(file: File, index: Index) -> Iterator[Finding]:

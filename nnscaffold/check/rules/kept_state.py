@@ -49,27 +49,24 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
 
 
 def _cleared(model: ClassModel) -> set[str]:
-    """The attributes that the same call empties again."""
-    found = set()
-    for one in model.forward_assigns():
-        empty = [value for value in one.values if value.kind == "none"]
-        fresh = [value for value in one.values if value.kind in ("list", "dict") and value.node]
-        later = [
-            other
-            for other in model.forward_assigns()
-            if other.attribute == one.attribute and other.order > one.order and other.how == "assign"
-        ]
-        if one.how == "assign" and one.values and not one.where.guards:
-            if len(empty) == len(one.values) and not later:
-                found.add(one.attribute)
-            elif fresh and isinstance(one.value, ast.List | ast.Dict | ast.Call):
-                found.add(one.attribute)
+    """The attributes that the same call empties again, or begins with."""
+    found = set(model.deleted)
+    assigned = [one for one in model.forward_assigns() if one.how == "assign"]
+    for one in assigned:
+        if one.where.guards or not one.values:
+            continue
+        last = not any(
+            other.attribute == one.attribute and other.order > one.order for other in assigned
+        )
+        is_none = all(value.kind == "none" for value in one.values)
+        is_fresh = all(value.kind in ("list", "dict") for value in one.values)
+        if (is_none and last) or (is_fresh and isinstance(one.value, ast.List | ast.Dict)):
+            found.add(one.attribute)
     for call in model.forward_calls():
-        function = call.node.func
-        if call.method in ("clear", "pop", "popleft") and isinstance(function, ast.Attribute):
-            if isinstance(function.value, ast.Attribute):
-                found.add(function.value.attr)
-    return found | model.deleted
+        target = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
+        if call.method in ("clear", "pop", "popleft") and isinstance(target, ast.Attribute):
+            found.add(target.attr)
+    return found
 
 
 def find_rebound(model: ClassModel) -> Iterator[Finding]:
@@ -81,7 +78,9 @@ def find_rebound(model: ClassModel) -> Iterator[Finding]:
             continue
         if any(value.kind == "none" for value in one.values):
             continue
-        message = f"`{one.where.function}` puts another tensor in the place of `self.{one.attribute}`"
+        message = (
+            f"`{one.where.function}` puts another tensor in the place of `self.{one.attribute}`"
+        )
         yield model.file.finding("NN203", one.node, message, f"{model.name}.{one.attribute}")
 
 
@@ -163,12 +162,16 @@ def find_untracked(model: ClassModel) -> Iterator[Finding]:
             continue
         if "warn" in name:  # says something once, which is nobody's result
             continue
-        if one.how == "assign" and not _read_before(model, one) and not (
-            one.where.guards and _is_read(model, name)
+        if (
+            one.how == "assign"
+            and not _read_before(model, one)
+            and not (one.where.guards and _is_read(model, name))
         ):
             continue
         reported.add(name)
-        message = f"`{one.where.function}` changes `self.{name}`, which is not saved with the module"
+        message = (
+            f"`{one.where.function}` changes `self.{name}`, which is not saved with the module"
+        )
         yield model.file.finding("NN207", one.node, message, f"{model.name}.{name}")
 
 

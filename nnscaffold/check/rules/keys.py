@@ -42,11 +42,10 @@ def _keys(model: ClassModel) -> Iterator[tuple[ast.AST, str, frozenset[str]]]:
                 reserved = RESERVED_KEYS | (frozenset(model.methods) if own else frozenset())
                 for at, key in _texts(model, node.args[0]):
                     yield at, key, reserved
-        elif call.method == "update" and any(
-            value.name == "torch.nn.ModuleDict" for value in call.receiver
-        ):
-            yield from _of_dict(model, node, RESERVED_KEYS | DICT_KEYS)
-        elif call.name == "torch.nn.ModuleDict":
+        elif (
+            call.method == "update"
+            and any(value.name == "torch.nn.ModuleDict" for value in call.receiver)
+        ) or call.name == "torch.nn.ModuleDict":
             yield from _of_dict(model, node, RESERVED_KEYS | DICT_KEYS)
         elif call.name == "torch.nn.Sequential" and node.args:
             inner = node.args[0]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nnscaffold.check.events import Assign
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
 
 _CONVERSIONS = frozenset({"to", "cuda", "half", "double", "float", "bfloat16", "cpu", "type"})
 _OF_EVERYTHING = frozenset({"parameters", "named_parameters", "apply", "modules", "named_modules"})
@@ -40,23 +41,19 @@ def find_non_leaf(model: ClassModel) -> Iterator[Finding]:
         yield model.file.finding("NN107", one.node, message, f"{model.name}.{one.attribute}", fix)
 
 
-def _is_non_leaf(value: object) -> bool:
-    return (
-        value.kind == "tensor"  # type: ignore[attr-defined]
-        and value.from_state  # type: ignore[attr-defined]
-        and not value.detached  # type: ignore[attr-defined]
-    )
+def _is_non_leaf(value: Value) -> bool:
+    return value.kind == "tensor" and value.from_state and not value.detached
 
 
 def _wrap_last(model: ClassModel, one: Assign) -> Fix | None:
     """Convert first, wrap last: `nn.Parameter(t).to(d)` becomes `nn.Parameter(t.to(d))`."""
     file, value = model.file, one.value
-    conversion = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
-    if conversion and value.func.attr in _CONVERSIONS:  # type: ignore[union-attr]
-        inner = value.func.value  # type: ignore[union-attr]
+    inner: ast.expr | None = None
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        inner = value.func.value if value.func.attr in _CONVERSIONS else None
     elif isinstance(value, ast.BinOp):
         inner = value.left
-    else:
+    if value is None:
         return None
     if not isinstance(inner, ast.Call) or file.names.qualified(inner.func) not in PARAMETERS:
         return None
@@ -123,17 +120,16 @@ def find_unwritten(model: ClassModel) -> Iterator[Finding]:
 
 def _read_by_ancestors(model: ClassModel) -> set[str]:
     """What the constructor's methods read of it in the classes that it inherits from."""
-    own, *ancestors = model.index.ancestry(model.qualified)
     return {
         attribute
-        for facts in ancestors
+        for facts in [*model.index.ancestry(model.qualified)][1:]
         for method, reads in facts.methods.items()
         if method in model.in_constructor
         for attribute in reads
     }
 
 
-def _parameters_of(one: Assign) -> Iterator[object]:
+def _parameters_of(one: Assign) -> Iterator[Value]:
     for value in flat(one.values):
         if value.kind == "parameter":
             yield value

@@ -49,15 +49,15 @@ def find(model: ClassModel) -> Iterator[Finding]:
         return
     for one in model.assigns:
         if one.how == "buffer" and _is_complex(model, one):
-            message = f"`.to(dtype)` cuts the imaginary part of the complex buffer `{one.attribute}`"
+            message = (
+                f"`.to(dtype)` cuts the imaginary part of the complex buffer `{one.attribute}`"
+            )
             yield model.file.finding("NN303", one.node, message, f"{model.name}.{one.attribute}")
 
 
 def _find_positions(model: ClassModel) -> Iterator[Finding]:
     """Positions that are counted in half precision: bfloat16 has no integer after 256 but 258."""
-    rotating = {
-        call.where.function for call in model.forward_calls() if call.method in _ROTATIONS
-    }
+    rotating = {call.where.function for call in model.forward_calls() if call.method in _ROTATIONS}
     for call in model.forward_calls():
         if call.name != "torch.arange" or call.where.function not in rotating:
             continue

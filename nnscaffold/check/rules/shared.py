@@ -55,5 +55,3 @@ def _shared(model: ClassModel, node: ast.expr) -> str:
         if value.kind == "tensor" and value.name:
             return "a tensor"
     return ""
-
-

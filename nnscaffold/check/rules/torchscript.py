@@ -21,9 +21,9 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
     """NN502: a function of TorchScript, which torch 2.9 deprecated."""
     if "jit" not in file.source.text:
         return
-    decorators = {
-        id(one) for function, _ in file.functions for one in function.decorator_list
-    } | {id(one) for node in file.classes for one in node.decorator_list}
+    decorators = {id(one) for function, _ in file.functions for one in function.decorator_list} | {
+        id(one) for node in file.classes for one in node.decorator_list
+    }
     for node in ast.walk(file.tree):
         used: ast.expr | None = None
         if isinstance(node, ast.Call):

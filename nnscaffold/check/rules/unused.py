@@ -36,7 +36,11 @@ def find(model: ClassModel) -> Iterator[Finding]:
     reported: set[str] = set()
     for one in model.assigns:
         name = one.attribute
-        if one.where.function not in model.only_in_constructor or name in used | reported or "." in name:
+        if (
+            one.where.function not in model.only_in_constructor
+            or name in used | reported
+            or "." in name
+        ):
             continue
         if not _has_weights(one):
             continue
