@@ -51,7 +51,9 @@ def annotated(annotation: ast.expr | None, names: Names, index: Index) -> Value 
     if name == "torch.nn.Parameter":
         return Value("parameter", annotation, from_state=True)
     if name and index.is_module(name):
-        return Value("module", annotation, name=name, stateful=index.stateful(name))
+        # Whatever is passed may have state, where any module may be.
+        stateful = None if name == "torch.nn.Module" else index.stateful(name)
+        return Value("module", annotation, name=name, stateful=stateful)
     if last in ("int", "float", "bool"):
         return Value("number", annotation)
     return Value("text", annotation) if last == "str" else None
