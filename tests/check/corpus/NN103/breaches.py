@@ -1,3 +1,4 @@
+import copy
 from collections import OrderedDict, deque
 
 import torch.nn as tnn
@@ -248,4 +249,80 @@ class HalfRegistered(nn.Module):
     def forward(self, x):
         for down, up in zip(self.down, self.up):
             x = up(down(x))
+        return x
+
+
+class Arguments(nn.Module):
+    # The caller's modules, by their annotations.
+    def __init__(self, first: nn.Module, others: list[nn.Module]):
+        super().__init__()
+        self.pair = (first, nn.ReLU())  # NN103
+        self.others = list(others)  # NN103
+
+    def forward(self, x):
+        for part in (*self.pair, *self.others):
+            x = part(x)
+        return x
+
+
+class Copies(nn.Module):
+    def __init__(self, layer: nn.Module, depth: int):
+        super().__init__()
+        self.layers = [copy.deepcopy(layer) for _ in range(depth)]  # NN103
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Extended(nn.Module):
+    def __init__(self, width, depth):
+        super().__init__()
+        layers = []
+        layers.extend(nn.Linear(width, width) for _ in range(depth))
+        layers.insert(0, nn.LayerNorm(width))
+        self.layers = layers  # NN103
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Conditional(nn.Module):
+    def __init__(self, width, normalise):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+        self.norms = [nn.LayerNorm(width)] if normalise else []  # NN103
+
+    def forward(self, x):
+        x = self.linear(x)
+        for norm in self.norms:
+            x = norm(x)
+        return x
+
+
+class Zipped(nn.Module):
+    def __init__(self, width, names):
+        super().__init__()
+        heads = [nn.Linear(width, 1) for _ in names]
+        self.heads = dict(zip(names, heads))  # NN103
+
+    def forward(self, x):
+        return {name: head(x) for name, head in self.heads.items()}
+
+
+def make_layer(width):
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU())
+
+
+class FromFunction(nn.Module):
+    def __init__(self, width, depth):
+        super().__init__()
+        self.layers = [make_layer(width) for _ in range(depth)]  # NN103
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
         return x

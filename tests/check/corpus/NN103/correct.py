@@ -237,3 +237,75 @@ class Subclass(nn.ModuleList):
         for layer in self:
             x = layer(x)
         return x
+
+
+class Enumerated(nn.Module):
+    # Registered one by one, after the list is complete.
+    def __init__(self, width, depth):
+        super().__init__()
+        self.layers = [nn.Linear(width, width) for _ in range(depth)]
+        for index, layer in enumerate(self.layers):
+            self.add_module(str(index), layer)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class ByProperty(nn.Module):
+    # The list is made when somebody asks.
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+
+    @property
+    def layers(self):
+        return [self.first, self.second]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class ThroughHelper(nn.Module):
+    # The helper's list goes into a container.
+    def __init__(self, width, depth):
+        super().__init__()
+        self.layers = nn.Sequential(*self._make(width, depth))
+
+    def _make(self, width, depth):
+        layers = [nn.Linear(width, width)]
+        layers.extend(nn.Linear(width, width) for _ in range(depth - 1))
+        return layers
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class InForward(nn.Module):
+    # A list for the time of the call.
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+
+    def forward(self, x):
+        order = [self.first, self.second] if self.training else [self.second, self.first]
+        for layer in order:
+            x = layer(x)
+        return x
+
+
+class Results(nn.Module):
+    # What modules return, not modules.
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+        self.sizes = [tuple(parameter.shape) for parameter in self.linear.parameters()]
+        self.names = [name for name, _ in self.linear.named_parameters()]
+
+    def forward(self, x):
+        return self.linear(x)

@@ -31,7 +31,6 @@ class ByRegister(nn.Module):
 class ByHelper(nn.Module):
     def __init__(self):
         super().__init__()
-        self.built = False
         self.weight = None
 
     def _build(self, width, device):

@@ -27,8 +27,9 @@ class ByConstant(nn.Module):
 
 class Filled(nn.Module):
     def forward(self, x):
-        bias = torch.full((x.shape[-1],), -1e10, device=x.device, dtype=x.dtype)  # NN303
-        return (x + bias.triu(1)).softmax(-1)
+        size = (x.shape[-1], x.shape[-1])
+        bias = torch.full(size, -1e10, device=x.device, dtype=x.dtype)  # NN303
+        return (x.unsqueeze(-2) + bias.triu(1)).softmax(-1)
 
 
 class Polar(nn.Module):

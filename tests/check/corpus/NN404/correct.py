@@ -54,9 +54,10 @@ class Numbers(nn.Module):
         self.options = dict(options)
 
     def forward(self, x):
+        limit = float("inf")
         for _, value in self.options.items():
-            x = x * float(value)
-        return x / float(self.width) + float("inf") * 0
+            x = x * min(limit, float(value))
+        return x / float(self.width)
 
 
 class Optional(nn.Module):
