@@ -174,12 +174,8 @@ class OfOwnClass(nn.Module):
 class Concatenated(nn.Module):
     def __init__(self, sizes):
         super().__init__()
-        self.layers = (
-            [nn.Linear(8, sizes[0])]
-            + [  # NN103
-                nn.Linear(before, after) for before, after in zip(sizes, sizes[1:])
-            ]
-        )
+        rest = [nn.Linear(before, after) for before, after in zip(sizes, sizes[1:])]
+        self.layers = [nn.Linear(8, sizes[0])] + rest  # NN103
 
     def forward(self, x):
         for layer in self.layers:
@@ -222,7 +218,7 @@ class SetOfModules(nn.Module):
 class Parent(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layers = []  # NN103
+        self.layers = []
 
     def forward(self, x):
         for layer in self.layers:
@@ -231,10 +227,10 @@ class Parent(nn.Module):
 
 
 class Child(Parent):
-    # The list is the parent's; what goes in is the child's.
+    # The list is the parent's, which may as well stay empty; what goes in is the child's.
     def __init__(self, width):
         super().__init__()
-        self.layers.append(nn.Linear(width, width))
+        self.layers.append(nn.Linear(width, width))  # NN103
 
 
 class HalfRegistered(nn.Module):
