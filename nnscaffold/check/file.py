@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ class File:
         classes: All its classes, those inside others and inside functions too.
         local_classes: Those of them that are inside functions.
         functions: All its functions and methods, each with the class that it is a method of.
-        calls: All its calls.
     """
 
     def __init__(self, source: Source, tree: ast.Module) -> None:
@@ -40,7 +38,6 @@ class File:
         self.classes: list[ast.ClassDef] = []
         self.local_classes: set[ast.ClassDef] = set()
         self.functions: list[tuple[Function, ast.ClassDef | None]] = []
-        self.nodes: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._collect()
 
     def _collect(self) -> None:
@@ -72,6 +69,11 @@ class File:
             is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             inside = None if is_function else owner
             waiting.extend((child, inside, local or is_function) for child in reversed(children))
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return list(ast.walk(self.tree))
 
     @cached_property
     def lines(self) -> list[str]:

@@ -72,7 +72,7 @@ def summarise_classes(file: File) -> Summary:
     facts = tuple(_facts_of(names, node) for node in file.classes)
     read = {
         node.attr
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.Attribute)
         and isinstance(node.ctx, ast.Load)
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "torch", "nn", "F"))

@@ -21,7 +21,7 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
     """NN205: a value changes where autograd does not see it."""
     if "torch" not in file.source.text or ".data" not in file.source.text:
         return
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         written = _written(node)
         if written is None:
             continue

@@ -32,6 +32,8 @@ _GUARDS = frozenset({"is_available", "is_cuda", "device_count", "cuda_available"
 
 def find_literals(model: ClassModel) -> Iterator[Finding]:
     """NN301: a device is named in the class, or in a constant that it uses."""
+    if "cuda" not in model.file.source.text:
+        return
     names = model.file.names
     for method in model.methods.values():
         moves_itself = method.name in ("cuda", "to", "_apply", "to_device")
