@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterator
 
-    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.finding import Finding, Span
 
 __all__ = ["Index", "Source", "Summary", "find", "summarise"]
 
@@ -131,11 +131,26 @@ def find(source: Source, tree: ast.Module, index: Index) -> list[Finding]:
 def _causes(found: list[Finding]) -> list[Finding]:
     """The findings without those that only repeat another one."""
     lines = {(one.rule.code, one.span.line) for one in found}
+    built = [one.span for one in found if one.rule.code == "NN106"]
+    dropped = [
+        one
+        for one in found
+        if one.rule.code == "NN402" and any(_encloses(span, one.span) for span in built)
+    ]
+    lines -= {("NN402", one.span.line) for one in dropped}
     return [
         one
         for one in found
-        if not any(
+        if one not in dropped
+        and not any(
             one.rule.code == effect and (cause, one.span.line) in lines
             for cause, effect in _OVERRIDES
         )
     ]
+
+
+def _encloses(outer: Span, inner: Span) -> bool:
+    """Whether a stretch of text is a part of another one, and not all of it."""
+    begins = (outer.line, outer.column) <= (inner.line, inner.column)
+    ends = (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
+    return begins and ends and outer != inner

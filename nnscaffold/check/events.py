@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Sequence
 
     from nnscaffold.check.values import Value
 
@@ -96,7 +97,17 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Write:
-    """A tensor changes in place: by an index, an operator or a method."""
+    """A tensor changes in place: by an index, an operator or a method.
+
+    Attributes:
+        values: What may change.
+        node: The statement or call.
+        how: By what.
+        where: Its surroundings.
+        name: The name of the method.
+        key: The index.
+        given: What is written.
+    """
 
     values: list[Value]
     node: ast.stmt | ast.expr
@@ -104,6 +115,7 @@ class Write:
     where: Where
     name: str = ""
     key: ast.expr | None = None
+    given: Sequence[Value] = ()
 
 
 @dataclass(frozen=True, eq=False)

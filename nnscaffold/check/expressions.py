@@ -179,6 +179,7 @@ class Expressions:
             else:
                 self.values_of(key)
                 items += self.values_of(value)
+        self.note_twice(node.values, node)
         return [_container("dict", node, items)]
 
     def _comprehension(
@@ -310,7 +311,9 @@ class Expressions:
         self.model.uses.append(Use(key, node, "index", self.where))
         found: list[Value] = []
         for value in held:
-            if value.kind in CONTAINERS:
+            if value.kind in CONTAINERS and isinstance(node.slice, ast.Slice):
+                found.append(_container(value.kind, node, [*value.items, *value.late]))
+            elif value.kind in CONTAINERS:
                 found += [*value.items, *value.late]
             elif value.kind == "module" and value.items:
                 found += value.items
@@ -588,7 +591,15 @@ class Expressions:
             return self._getattr(node, arguments)
         if name in ("float", "int", "bool", "len", "str", "round", "range"):
             return [Value("number" if name != "str" else "text", node)]
-        if self.model.index.facts(name) is not None:
+        if name.startswith("torch.distributions.") and any(one.is_tensor for one in given):
+            return [Value("tuple", node, name=name, items=given)]
+        if name == "functools.partial":
+            kept = [one for one in given if one.kind in ("module", "parameter", "lambda")]
+            return [Value("tuple", node, name=name, items=kept)] if kept else None
+        facts = self.model.index.facts(name)
+        if facts is not None and facts.is_record:
+            return [Value("tuple", node, name=name, items=given)]
+        if facts is not None:
             return [Value("other", node, name=name)]
         function = self.model.file.names.functions.get(name.rpartition(".")[2])
         if function is not None and name == f"{self.model.file.names.module}.{function.name}":
@@ -663,7 +674,9 @@ class Expressions:
         if name in FACTORIES and not any(value.is_tensor for value in held):
             known = {keyword.arg for keyword in node.keywords}
             placed = known & {"device", "out", None} or "torch.device" in self.where.contexts
-            made.makers = () if placed else (made,)
+            device = _keyword(node, "device")
+            on_cpu = isinstance(device, ast.Constant) and device.value == "cpu"
+            made.makers = (made,) if on_cpu or not placed else ()
         made.unwritten = name in UNWRITTEN and not any(
             value.kind in ("list", "tuple") and value.items and name.endswith("Tensor")
             for value in given[:1]
@@ -784,7 +797,9 @@ class Expressions:
     ) -> Value:
         self.model.uses.append(Use([*receiver, *given], node, "operand", self.where))
         if method.endswith("_") and not method.endswith("__") and method != "requires_grad_":
-            self.model.writes.append(Write(receiver, node, "method", self.where, method))
+            self.model.writes.append(
+                Write(receiver, node, "method", self.where, method, given=given)
+            )
             return receiver[0]
         if method == "requires_grad_":
             return receiver[0]
@@ -793,7 +808,9 @@ class Expressions:
                 self.derived("other", node, receiver) if method == "item" else Value("other", node)
             )
         if method == "float" and receiver[0].kind == "parameter":
-            return receiver[0]
+            made_of = receiver[0].items[0].node if receiver[0].items else None
+            if not _names_dtype(made_of):
+                return receiver[0]  # of float32, which is what parameters are made of
         if method in ("new", "new_empty"):
             return Value("tensor", node, unwritten=method == "new_empty")
         if method == "requires_grad":
@@ -874,7 +891,7 @@ def _derived(kind: str, node: ast.AST | None, found: list[Value]) -> Value:
         if value.kind == "parameter" or value.from_state:
             made.from_state = True
     tensors = [value for value in found if value.is_tensor]
-    made.detached = bool(tensors) and all(value.detached for value in tensors)
+    made.detached = bool(tensors) and not any(value.has_graph for value in tensors)
     return made
 
 
@@ -886,6 +903,15 @@ def _may_move(method: str, node: ast.AST) -> bool:
     return not all(
         isinstance(one, ast.Attribute) and (one.attr == "dtype" or one.attr in _DTYPES)
         for one in given
+    )
+
+
+def _names_dtype(node: ast.AST | None) -> bool:
+    """Whether an expression names a dtype of floating point that is not float32."""
+    return any(
+        isinstance(part, ast.Attribute)
+        and part.attr in ("float64", "double", "half", "float16", "bfloat16")
+        for part in (ast.walk(node) if node is not None else ())
     )
 
 

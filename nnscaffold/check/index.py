@@ -38,6 +38,7 @@ class ClassFacts:
         attributes: What is assigned to attributes of `self`: `parameter`, `buffer`, `list`,
             `other`, or the dotted name of what is called.
         initialises: Whether its constructor calls another one.
+        is_record: Whether it is a dataclass or a named tuple, which only holds what it is given.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ClassFacts:
     methods: dict[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     initialises: bool = False
+    is_record: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,12 @@ def _facts_of(names: Names, node: ast.ClassDef) -> ClassFacts:
                     isinstance(part, ast.Attribute) and part.attr == "__init__"
                     for part in ast.walk(item)
                 )
-    return ClassFacts(f"{names.module}.{node.name}", bases, methods, attributes, initialises)
+    decorators = (one.func if isinstance(one, ast.Call) else one for one in node.decorator_list)
+    is_record = "typing.NamedTuple" in bases or any(
+        names.qualified(one).rpartition(".")[2] == "dataclass" for one in decorators
+    )
+    name = f"{names.module}.{node.name}"
+    return ClassFacts(name, bases, methods, attributes, initialises, is_record)
 
 
 def _plain(base: ast.expr) -> ast.expr:

@@ -76,6 +76,8 @@ class Reader(Expressions):
             value = annotated(one.annotation, self.model.file.names, self.model.index)
             value = value or Value("argument", one)
             value.argument = f"{self.function.name}.{one.arg}"
+            for item in value.items:
+                item.argument = value.argument
             self.scope[one.arg] = [value]
         for one in (*parameters, *spec.kwonlyargs):
             self.model.parameter_values[self.function.name, one.arg] = self.scope[one.arg]
@@ -161,7 +163,7 @@ class Reader(Expressions):
             if containers:
                 return
         if any(value.is_tensor or value.kind == "argument" for value in held):
-            self.model.writes.append(Write(held, node, "operator", self.where))
+            self.model.writes.append(Write(held, node, "operator", self.where, given=added))
             return
         if not containers and isinstance(node.target, ast.Name):
             # Of a tensor it is in place; a number becomes another one.

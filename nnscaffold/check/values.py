@@ -82,6 +82,14 @@ class Value:
         """Whether it is known to be a tensor."""
         return self.kind in TENSORS or self.tensor_like
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether it is a tensor that autograd keeps a graph for, or may."""
+        if not self.is_tensor or self.detached or self.kind == "buffer":
+            return False
+        learns = self.kind == "parameter" or self.from_state
+        return learns or self.from_input or bool(self.argument)
+
 
 def origin(value: Value) -> Value:
     """What a view is a view of."""

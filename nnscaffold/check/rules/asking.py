@@ -26,16 +26,6 @@ def flat(values: Iterable[Value]) -> Iterator[Value]:
             yield value
 
 
-def has_graph(value: Value) -> bool:
-    """Whether it is a tensor that autograd keeps a graph for, as far as the source tells."""
-    known = value.is_tensor and value.kind not in ("parameter", "buffer")
-    return (
-        known
-        and not value.detached
-        and (value.from_input or value.from_state or bool(value.argument))
-    )
-
-
 def mentions(node: ast.AST | None, *names: str) -> bool:
     """Whether one of these is an attribute, a name or a keyword in an expression."""
     for part in ast.walk(node) if node is not None else ():

@@ -45,7 +45,7 @@ def _find(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
         if not _is_plain(model, one, kind):
             continue
         reported.add(one.attribute)
-        word = f"a plain {_kind_of(one, model)}"
+        word = f"a plain {_kind_of(one)}"
         message = f"`self.{one.attribute}` keeps {kind}s in {word}: {_FATES[kind]}"
         fix = _fix(model, one, kind) if one.how == "assign" else None
         yield model.file.finding(code, one.node, message, f"{model.name}.{one.attribute}", fix)
@@ -82,8 +82,12 @@ def _counts(value: Value, kind: str) -> bool:
     return True
 
 
-def _kind_of(one: Assign, model: ClassModel) -> str:
-    kinds = [value.kind for value in one.values if value.kind in CONTAINERS]
+def _kind_of(one: Assign) -> str:
+    kinds = [
+        value.name.rpartition(".")[2] or value.kind
+        for value in one.values
+        if value.kind in CONTAINERS
+    ]
     if kinds:
         return kinds[0]
     return "list" if one.how == "grow" else "dict"
@@ -97,7 +101,7 @@ def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
     (value,) = held
     items = value.items
     same = all(item.kind == kind or item.kind == "none" for item in items)
-    if not same or value.kind == "set" or any(item.kind == "none" for item in items):
+    if not same or value.kind == "set" or value.name or any(item.kind == "none" for item in items):
         return None
     lists = {"module": "ModuleList", "parameter": "ParameterList"}
     dicts = {"module": "ModuleDict", "parameter": "ParameterDict"}

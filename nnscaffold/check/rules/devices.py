@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Fix
-from nnscaffold.check.rules.asking import add_argument
+from nnscaffold.check.rules.asking import add_argument, keyword
 from nnscaffold.check.torch_names import FACTORIES
 
 if TYPE_CHECKING:
@@ -151,6 +151,11 @@ def find_factories(model: ClassModel) -> Iterator[Finding]:
             continue
         result = call.results[0]
         if id(result) not in model.met or result.scalar or _has_no_dimension(call):
+            continue
+        if keyword(call.node, "device") is not None:
+            message = '`device="cpu"` names a device, and meets tensors of others'
+            where = f"{model.name}.{call.where.function}"
+            yield model.file.finding("NN301", call.node, message, where)
             continue
         name = call.name.rpartition(".")[2]
         where = f"{model.name}.{call.where.function}"

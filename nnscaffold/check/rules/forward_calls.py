@@ -155,6 +155,12 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
             message = f"`{call.name}()` fetches the value of a tensor to the host"
             yield model.file.finding("NN404", call.node, message, where)
 
+    for call in model.forward_calls():
+        to_cpu = call.method == "to" and call.node.args and is_literal(call.node.args[0], "cpu")
+        if to_cpu and any(value.is_tensor and _is_computed(value) for value in call.receiver):
+            message = '`.to("cpu")` fetches a tensor to the host'
+            where = f"{model.name}.{call.where.function}"
+            yield model.file.finding("NN404", call.node, message, where)
     for decision in model.decisions:
         if decision.where.function not in model.in_forward or decision.where.nested:
             continue

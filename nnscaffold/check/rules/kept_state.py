@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import flat, has_graph, mentions
-from nnscaffold.check.values import CONTAINERS
+from nnscaffold.check.rules.asking import flat, mentions
+from nnscaffold.check.values import CONTAINERS, origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from nnscaffold.check.events import Assign
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
 
 _CACHES = frozenset({"functools.lru_cache", "functools.cache"})
 
 
 def find_graphs(model: ClassModel) -> Iterator[Finding]:
     """NN202: `forward` keeps a tensor with its graph, or a collection that grows."""
+    yield from _find_written_graphs(model)
     cleared = _cleared(model)
     reported: set[str] = set()
     for one in model.forward_assigns():
@@ -30,13 +32,13 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
         if one.how in ("grow", "item") and not _caches_by_key(model, one):
             kept = [value for value in values if value.is_tensor or value.from_input]
             grows = one.how == "grow" and any(value.is_tensor for value in kept)
-            if not grows and not any(has_graph(value) for value in kept):
+            if not grows and not any(_holds_graph(value) for value in kept):
                 continue
             if not any(value.kind in CONTAINERS for value in model.attributes.get(name, ())):
                 continue
             message = f"`{one.where.function}` adds to `self.{name}` at each call, so memory grows"
         elif one.how in ("assign", "setattr", "in-place"):
-            if one.where.no_grad or not any(has_graph(value) for value in values):
+            if one.where.no_grad or not any(_holds_graph(value) for value in values):
                 continue
             held = model.attributes.get(name, ())
             if one.how == "in-place" and any(value.is_tensor for value in held):
@@ -46,6 +48,22 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
             continue
         reported.add(name)
         yield model.file.finding("NN202", one.node, message, f"{model.name}.{name}")
+
+
+def _holds_graph(value: Value) -> bool:
+    """Whether keeping it keeps a graph; that of a parameter alone is nothing."""
+    return value.has_graph and value.kind != "parameter"
+
+
+def _find_written_graphs(model: ClassModel) -> Iterator[Finding]:
+    """A buffer that is updated in place with what has a graph has one from then on."""
+    for write in model.writes:
+        if write.where.function not in model.in_forward or write.where.no_grad:
+            continue
+        name = next((v.attribute for v in map(origin, write.values) if v.kind == "buffer"), "")
+        if name and any(_holds_graph(value) for value in write.given):
+            message = f"`{write.where.function}` writes a tensor with its graph into `self.{name}`"
+            yield model.file.finding("NN202", write.node, message, f"{model.name}.{name}")
 
 
 def _cleared(model: ClassModel) -> set[str]:
@@ -74,7 +92,9 @@ def find_rebound(model: ClassModel) -> Iterator[Finding]:
     for one in model.forward_assigns():
         if one.how not in ("assign", "setattr") or not model.is_buffer(one.attribute):
             continue
-        if _registered_as_none(model, one.attribute) and not any(map(has_graph, one.values)):
+        if _registered_as_none(model, one.attribute) and not any(
+            _holds_graph(value) for value in one.values
+        ):
             continue
         if any(value.kind == "none" for value in one.values):
             continue
@@ -112,7 +132,7 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
         if name in reported or model.is_buffer(name):
             continue
         tensors = [value for value in flat(one.values) if value.is_tensor]
-        if not tensors or any(has_graph(value) and not one.where.no_grad for value in tensors):
+        if not tensors or any(_holds_graph(value) and not one.where.no_grad for value in tensors):
             continue
         if one.how == "item" and _caches_by_key(model, one):
             message = f"`self.{name}` keeps a tensor for each key: it grows, and nothing moves it"

@@ -23,7 +23,7 @@ _OF_EVERYTHING = frozenset({"parameters", "named_parameters", "apply", "modules"
 # Methods that a framework calls at each step.
 _EACH_STEP = (
     *("training_step", "validation_step", "on_train_batch_start", "on_train_batch_end"),
-    *("on_before_zero_grad", "optimizer_step"),
+    *("on_before_zero_grad", "optimizer_step", "train", "eval"),
 )
 
 

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from nnscaffold.check.model import ClassModel
 
 
+_RESOURCES = frozenset(
+    {
+        *("threading.Lock", "threading.RLock", "threading.Condition", "threading.Event"),
+        *("threading.Thread", "threading.Semaphore", "open", "io.open"),
+    }
+)
+
+
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN501: a lambda or a local function on `self`."""
     if model.overrides("__getstate__", "__reduce__", "__reduce_ex__"):
@@ -25,13 +33,23 @@ def find(model: ClassModel) -> Iterator[Finding]:
         held = [value for value in flat(one.values) if value.kind == "lambda"]
         if not held and isinstance(one.value, ast.Call) and _is_partial_of_lambda(one.value):
             held = one.values
-        if held:
+        if any(isinstance(v.node, ast.Call) and _opens(model, v.node) for v in one.values):
+            reported.add(one.attribute)
+            message = f"`self.{one.attribute}` is a resource of this process: it cannot be pickled"
+            where = f"{model.name}.{one.attribute}"
+            yield model.file.finding("NN501", one.node, message, where)
+        elif held:
             reported.add(one.attribute)
             local = isinstance(held[0].node, ast.FunctionDef)
             what = "a local function" if local else "a lambda"
             message = f"`self.{one.attribute}` is {what}, which cannot be pickled"
             where = f"{model.name}.{one.attribute}"
             yield model.file.finding("NN501", one.node, message, where)
+
+
+def _opens(model: ClassModel, node: ast.Call) -> bool:
+    """Whether a call makes a lock, a thread or an open file."""
+    return model.file.names.qualified(node.func) in _RESOURCES
 
 
 def _is_partial_of_lambda(node: ast.Call) -> bool:
