@@ -45,6 +45,7 @@ class Entry:
         digest: Of its bytes.
         module: Its dotted name.
         directives: Its comments that silence, encoded.
+        imports: Names that may be modules, divided by blanks.
         summary: For other files, encoded; empty: it has none.
         note: Why it has none: the message, the line, whether it is a template of Python.
         findings: By digest of the tree that they depend on, encoded; the newest come last.
@@ -53,6 +54,7 @@ class Entry:
     digest: str
     module: str
     directives: str = ""
+    imports: str = ""
     summary: str = ""
     note: tuple[str, int | None, bool] | None = None
     findings: dict[str, str] = field(default_factory=dict)
