@@ -63,7 +63,7 @@ class Analysis(Protocol):
         """All findings of one file."""
 
 
-_ANALYSIS: Any = real_analysis
+ANALYSIS: Any = real_analysis
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def check_paths(
     cache: Cache | None = None,
     overlay: Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    analysis: Analysis = _ANALYSIS,
+    analysis: Analysis = ANALYSIS,
 ) -> Report:
     """The findings of files, and of the Python files below folders.
 
@@ -162,7 +162,7 @@ class _Run:
         cache: Cache,
         overlay: Mapping[str, bytes],
         progress: Callable[[int, int], None] | None = None,
-        analysis: Analysis = _ANALYSIS,
+        analysis: Analysis = ANALYSIS,
     ) -> None:
         self._settings = settings
         self._cache = cache
