@@ -45,6 +45,7 @@ class Entry:
         digest: Of its bytes.
         module: Its dotted name.
         directives: Its comments that silence, encoded.
+        imports: Names that may be modules, divided by blanks.
         summary: For other files, encoded; empty: it has none.
         note: Why it has none: the message, the line, whether it is a template of Python.
         findings: By digest of the tree that they depend on, encoded; the newest come last.
@@ -53,6 +54,7 @@ class Entry:
     digest: str
     module: str
     directives: str = ""
+    imports: str = ""
     summary: str = ""
     note: tuple[str, int | None, bool] | None = None
     findings: dict[str, str] = field(default_factory=dict)
@@ -137,8 +139,12 @@ class Cache:
 
 
 def open_cache(settings: Settings) -> Cache:
-    """The cache for these settings: in `$NNSCAFFOLD_CACHE_DIR`, or in a folder at the root."""
-    folder = Path(os.environ.get(VARIABLE) or settings.root / FOLDER)
+    """The cache for these settings.
+
+    It is in `$NNSCAFFOLD_CACHE_DIR`, else in a folder beside `pyproject.toml`, else, in a folder
+    that is nobody's project, in the user's own cache.
+    """
+    folder = _folder(settings.root)
     depends_on = [
         str(settings.root.resolve()),
         *settings.module_roots,
@@ -233,6 +239,15 @@ def _entry(fields: dict[str, Any]) -> Entry:
         raise TypeError
     decode_directives(entry.directives)
     return entry
+
+
+def _folder(root: Path) -> Path:
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    if (root / "pyproject.toml").is_file():
+        return root / FOLDER
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(caches, "nnscaffold")
 
 
 @cache

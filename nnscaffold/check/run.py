@@ -8,6 +8,8 @@ is not parsed.
 from __future__ import annotations
 
 import gc
+import os
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +19,7 @@ from nnscaffold.check import cache as caching
 from nnscaffold.check import noqa
 from nnscaffold.check.analysis import Source
 from nnscaffold.check.cache import Cache, Entry
+from nnscaffold.check.imports import Modules, imported_names
 from nnscaffold.check.selection import UNUSED_NOQA
 from nnscaffold.check.settings import Settings
 from nnscaffold.check.sources import (
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 # Of source, whose syntax is kept from the first pass to the second: some hundred megabytes.
 _BYTES_KEPT = 1_000_000
+# Files that are read for what others take from them; the nearest first.
+_MAX_IMPORTED = 200
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
@@ -58,7 +63,7 @@ class Analysis(Protocol):
         """All findings of one file."""
 
 
-_ANALYSIS: Any = real_analysis
+ANALYSIS: Any = real_analysis
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def check_paths(
     cache: Cache | None = None,
     overlay: Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    analysis: Analysis = _ANALYSIS,
+    analysis: Analysis = ANALYSIS,
 ) -> Report:
     """The findings of files, and of the Python files below folders.
 
@@ -157,7 +162,7 @@ class _Run:
         cache: Cache,
         overlay: Mapping[str, bytes],
         progress: Callable[[int, int], None] | None = None,
-        analysis: Analysis = _ANALYSIS,
+        analysis: Analysis = ANALYSIS,
     ) -> None:
         self._settings = settings
         self._cache = cache
@@ -167,6 +172,7 @@ class _Run:
         self._notes: list[Note] = []
         self._bytes_kept = 0
         self._files: list[_File] = []
+        self._imported: list[_File] = []
         self._index: TreeIndex | None = None
 
     def check(self, paths: Sequence[str]) -> Report:
@@ -182,6 +188,7 @@ class _Run:
             except Unreadable as error:
                 self._note(path, error)
             self._report_progress(number, steps)
+        self._imported = self._look_at_imports(names)
         tree = self._tree_digest()
         findings: list[Finding] = []
         checked = []
@@ -232,13 +239,39 @@ class _Run:
                 raise
         return file
 
+    def _look_at_imports(self, names: ModuleNames) -> list[_File]:
+        """The files of the project that those to check import, and what they import in turn."""
+        modules = Modules(self._settings.root, names)
+        modules.add_bases(file.path for file in self._files)
+        known = {file.module for file in self._files}
+        waiting = deque(self._files)
+        found: list[_File] = []
+        while waiting and len(found) < _MAX_IMPORTED:
+            for name in waiting.popleft().entry.imports.split():
+                path = None if name in known else modules.find(name)
+                known.add(name)
+                if path is None:
+                    continue
+                try:
+                    file = self._first_look(os.path.relpath(path), name)
+                except Unreadable:
+                    continue  # nobody asked for it
+                found.append(file)
+                waiting.append(file)
+        return found
+
     def _summarise(self, file: _File, data: bytes) -> Summary:
         source, tree = self._parse(file, data)
         try:
             file.summary = self._analysis.summarise(source, tree)
         except RecursionError as error:
             raise Unreadable("nested too deeply to be checked") from error
+        except Exception as error:
+            error.add_note(f"while {file.path} was summarised")
+            raise
         file.entry.summary = caching.encode_summary(file.summary)
+        is_package = os.path.basename(file.path) == "__init__.py"
+        file.entry.imports = " ".join(imported_names(tree, file.module, is_package))
         file.entry.directives = caching.encode_directives(noqa.read_directives(source.text))
         if self._bytes_kept + len(data) <= _BYTES_KEPT:
             self._bytes_kept += len(data)
@@ -251,7 +284,7 @@ class _Run:
 
     def _tree_digest(self) -> str:
         """The digest of the index; which is not built where no file has changed since it was."""
-        contents = [(file.relative, file.module, file.digest) for file in self._files]
+        contents = [(file.relative, file.module, file.digest) for file in self._all()]
         key = caching.digest_of(repr(contents).encode("utf-8", "surrogatepass"))
         digest = self._cache.tree(key)
         if digest is None:
@@ -261,9 +294,12 @@ class _Run:
 
     def _whole_index(self) -> TreeIndex:
         if self._index is None:
-            summaries = [self._summary(file) for file in self._files]
+            summaries = [self._summary(file) for file in self._all()]
             self._index = self._analysis.Index(summaries, self._settings.module_roots)
         return self._index
+
+    def _all(self) -> list[_File]:
+        return [*self._files, *self._imported]
 
     def _summary(self, file: _File) -> Summary:
         return (
@@ -284,6 +320,9 @@ class _Run:
                 found = self._analysis.find(source, syntax, self._whole_index())
             except RecursionError as error:
                 raise Unreadable("nested too deeply to be checked") from error
+            except Exception as error:
+                error.add_note(f"while {file.path} was checked")
+                raise
             self._cache.keep_findings(file.entry, tree, found)
         directives = caching.decode_directives(file.entry.directives)
         if not (found or directives):

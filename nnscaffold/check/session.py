@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nnscaffold.check import run
 from nnscaffold.check.baseline import read_baseline, write_baseline
@@ -41,7 +41,7 @@ class Request:
     select: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    fix: str = "no"
+    fix: Literal["no", "show", "write"] = "no"
     baseline: Path | None = None
     write_baseline: Path | None = None
     use_cache: bool = True
@@ -67,7 +67,7 @@ class Result:
 def check(
     request: Request,
     progress: Callable[[int, int], None] | None = None,
-    analysis: Analysis = run._ANALYSIS,
+    analysis: Analysis = run.ANALYSIS,
 ) -> Result:
     """Do what was asked for.
 

@@ -185,7 +185,7 @@ def _parse(file: Path, table: dict[str, Any]) -> Settings:
             )
             for pattern, codes in exceptions.items()
         ),
-        module_roots=strings("module-roots"),
+        module_roots=_dotted_names(file, strings("module-roots")),
         baseline=file.parent / baseline if baseline else None,
     )
 
@@ -194,6 +194,17 @@ def _strings(file: Path, key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise _wrong_type(file, key, "a list of strings")
     return tuple(value)
+
+
+def _dotted_names(file: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise BadRequest(
+                "setting-invalid",
+                f"{file}: `module-roots` names `{name}`, which is not the name of a class.",
+                "Write it as it is imported: `package.module.Class`.",
+            )
+    return names
 
 
 def _wrong_type(file: Path, key: str, expected: str) -> BadRequest:

@@ -90,11 +90,11 @@ def find_files(
         BadRequest: A path does not exist.
     """
     files: dict[str, str] = {}
-    notes = []
+    notes: list[Note] = []
     visited: set[str] = set()
     for path in map(os.path.normpath, paths):
         if os.path.isdir(path):
-            for file in _walk(path, settings, visited):
+            for file in _walk(path, settings, visited, notes):
                 files.setdefault(_identity(file), file)
         elif path not in overlay and not os.path.lexists(path):
             raise BadRequest(
@@ -112,7 +112,7 @@ def _identity(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def _walk(folder: str, settings: Settings, visited: set[str]) -> Iterator[str]:
+def _walk(folder: str, settings: Settings, visited: set[str], notes: list[Note]) -> Iterator[str]:
     """The Python files below a folder, sorted; links are followed, each real folder only once."""
     real = os.path.realpath(folder)
     if real in visited:
@@ -121,7 +121,8 @@ def _walk(folder: str, settings: Settings, visited: set[str]) -> Iterator[str]:
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError:  # not ours to read
+    except OSError as error:
+        notes.append(Note(folder, None, f"cannot be read: {error.strerror}"))
         return
     for entry in entries:
         path = os.path.normpath(entry.path)
@@ -129,7 +130,7 @@ def _walk(folder: str, settings: Settings, visited: set[str]) -> Iterator[str]:
             continue
         if _is_folder(entry):
             if not _is_skipped(entry):
-                yield from _walk(path, settings, visited)
+                yield from _walk(path, settings, visited, notes)
         elif entry.name.endswith(".py") and entry.is_file():
             yield path
 
@@ -246,12 +247,17 @@ class ModuleNames:
     def name(self, path: str) -> str:
         """The dotted name of a file."""
         folder, name = os.path.split(os.path.abspath(path))
-        if folder not in self._bases:
-            self._bases[folder] = self._base(folder)
-        relative = os.path.relpath(folder, self._bases[folder])
+        relative = os.path.relpath(folder, self.base(path))
         parts = [part for part in relative.split(os.sep) if part not in (".", "..")]
         stem = name.removesuffix(".py")
         return ".".join(parts if stem == "__init__" and parts else [*parts, stem])
+
+    def base(self, path: str) -> str:
+        """The folder that the name of a file is relative to."""
+        folder = os.path.dirname(os.path.abspath(path))
+        if folder not in self._bases:
+            self._bases[folder] = self._base(folder)
+        return self._bases[folder]
 
     def _base(self, folder: str) -> str:
         source = None

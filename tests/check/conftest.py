@@ -98,7 +98,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-    for name in ("NNSCAFFOLD_CACHE_DIR", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("NNSCAFFOLD_CACHE_DIR", "XDG_CACHE_HOME", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return home
 

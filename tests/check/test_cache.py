@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +32,7 @@ def run(toy: Any, *paths: str, **options: Any) -> Result:
 
 
 def test_what_has_not_changed_is_not_looked_at_again(tree: Tree, toy: Any, net: str) -> None:
-    root = tree({"a.py": net, "b.py": net, "bad.py": "def f(:\n"})
+    root = tree({"pyproject.toml": "", "a.py": net, "b.py": net, "bad.py": "def f(:\n"})
     first = run(toy)
     assert (toy.summarised, toy.searched) == (["a", "b"], ["a", "b"])
     assert run(toy) == first
@@ -40,7 +43,7 @@ def test_what_has_not_changed_is_not_looked_at_again(tree: Tree, toy: Any, net: 
 
 
 def test_findings_depend_on_the_other_files(tree: Tree, toy: Any, net: str) -> None:
-    root = tree({"a.py": net, "b.py": net})
+    root = tree({"pyproject.toml": "", "a.py": net, "b.py": net})
     run(toy)
     (root / "c.py").write_text("")
     run(toy)
@@ -53,7 +56,7 @@ def test_findings_depend_on_the_other_files(tree: Tree, toy: Any, net: str) -> N
 
 
 def test_settings_that_choose_among_findings_cost_nothing(tree: Tree, toy: Any, net: str) -> None:
-    tree({"a.py": net})
+    tree({"pyproject.toml": "", "a.py": net})
     run(toy, select=("NN404",))
     result = run(toy)
     assert len(result.report.findings) == 1
@@ -90,12 +93,38 @@ def test_the_folder_says_itself_that_it_is_a_cache(tree: Tree, toy: Any) -> None
 def test_it_can_be_elsewhere_or_not_at_all(
     tree: Tree, toy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    root = tree({"a.py": ""})
+    root = tree({"pyproject.toml": "", "a.py": ""})
     run(toy, use_cache=False)
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "caches"))
     run(toy)
     assert not (root / ".nnscaffold_cache").exists()
     assert list((tmp_path / "caches").glob("check-*.json"))
+
+
+def test_what_is_nobodys_project_is_cached_at_home(
+    tree: Tree, toy: Any, net: str, home: Path
+) -> None:
+    root = tree({"a.py": net})
+    run(toy)
+    run(toy)
+    assert toy.searched == []
+    assert [path.name for path in root.iterdir()] == ["a.py"]
+    assert list((home / ".cache" / "nnscaffold").glob("check-*.json"))
+
+
+def test_checks_at_once_do_not_disturb_each_other(tree: Tree, net: str) -> None:
+    root = tree(
+        {"pyproject.toml": "", **{f"m{n}.py": f"x = {n}  # noqa: NN103\n" for n in range(30)}}
+    )
+    command = [sys.executable, "-m", "scaffolder", "check", "--json"]
+    both = [
+        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    shown = {process.communicate()[0] for process in both}
+    assert len(shown) == 1
+    assert len(json.loads(shown.pop())["result"]["findings"]) == 30
+    assert len(list((root / ".nnscaffold_cache").iterdir())) == 3
 
 
 @pytest.mark.parametrize(
@@ -110,7 +139,7 @@ def test_it_can_be_elsewhere_or_not_at_all(
     ],
 )
 def test_a_corrupt_cache_is_no_cache(tree: Tree, toy: Any, net: str, data: bytes) -> None:
-    root = tree({"a.py": net})
+    root = tree({"pyproject.toml": "", "a.py": net})
     first = run(toy)
     (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
     file.write_bytes(data)
@@ -121,7 +150,7 @@ def test_a_corrupt_cache_is_no_cache(tree: Tree, toy: Any, net: str, data: bytes
 
 
 def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, net: str) -> None:
-    root = tree({"a.py": net})
+    root = tree({"pyproject.toml": "", "a.py": net})
     first = run(toy)
     (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
     text = file.read_text()
@@ -135,21 +164,21 @@ def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, ne
         assert run(toy) == first
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_no_obstacle(tree: Tree, toy: Any, net: str) -> None:
-    root = tree({"a.py": net})
-    root.chmod(0o555)
+def test_a_folder_that_cannot_be_written_is_no_obstacle(
+    tree: Tree, toy: Any, net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree({"a.py": net})
+    monkeypatch.setenv(cache.VARIABLE, "/proc/nothing")  # not even by root
     assert len(run(toy).report.findings) == 1
-    root.chmod(0o755)
 
 
 def test_a_file_in_its_place_is_no_obstacle(tree: Tree, toy: Any, net: str) -> None:
-    tree({"a.py": net, ".nnscaffold_cache": ""})
+    tree({"pyproject.toml": "", "a.py": net, ".nnscaffold_cache": ""})
     assert len(run(toy).report.findings) == 1
 
 
 def test_what_nobody_uses_is_removed(tree: Tree, toy: Any) -> None:
-    root = tree({"a.py": "", "b.py": ""})
+    root = tree({"pyproject.toml": "", "a.py": "", "b.py": ""})
     run(toy)
     old = root / ".nnscaffold_cache" / "check-0.json"
     old.write_text("")

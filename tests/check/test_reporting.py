@@ -111,7 +111,7 @@ def test_json_of_fixes_has_diffs_and_the_code_for_checkpoints() -> None:
     change = Change("a b.py", b"x = 1\r\ny", b"x = 2\r\ny")
     described = document.describe_fixes(report().findings, [change])
     assert described["new_keys"] == [
-        {"path": "a b.py", "class": "Net", "keys": ["x.*"], "codes": ("NN103",)}
+        {"path": "a b.py", "class": "Net", "keys": ["x.*"], "codes": ["NN103"]}
     ]
     assert "def upgrade_state_dict(model, state_dict):" in described["migration"]
     assert described["changed"][0]["diff"] == (

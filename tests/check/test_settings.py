@@ -110,6 +110,7 @@ def test_options_override_the_settings() -> None:
         ("per-file-ignores = ['a']", "`per-file-ignores`.*table"),
         ("per-file-ignores = { 'a' = 'NN1' }", "list of strings"),
         ("baseline = 3", "`baseline`"),
+        ("module-roots = ['a b.C']", "`a b.C`.*not the name of a class"),
         ("select = [", "not valid TOML"),
     ],
 )

@@ -69,7 +69,12 @@ def describe_fixes(fixed: Iterable[Finding], changes: Iterable[Change]) -> dict[
         "fixed": [describe_finding(each) for each in fixed],
         "changed": [{"path": each.path, "diff": diff(each)} for each in changes],
         "new_keys": [
-            {"path": each.path, "class": each.cls, "keys": list(each.keys), "codes": each.codes}
+            {
+                "path": each.path,
+                "class": each.cls,
+                "keys": list(each.keys),
+                "codes": list(each.codes),
+            }
             for each in added
         ],
         "migration": migration_code(added),
