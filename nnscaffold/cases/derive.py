@@ -140,7 +140,8 @@ def observed(
     for name, shape in tree.items() if isinstance(tree, dict) else ():
         tensor = given.get(name)
         if isinstance(shape, Shape) and isinstance(tensor, Tensor):
-            sizes |= dict(zip(shape.dims, tensor.shape, strict=False))
+            alike = len(shape.dims) == tensor.dim()
+            sizes |= dict(zip(shape.dims, tensor.shape, strict=True)) if alike else {}
     return {name: size for name, size in sizes.items() if name.isidentifier() and name != batch}
 
 

@@ -206,9 +206,8 @@ def test_a_wrong_argument_is_one_sentence(
     assert "\n" not in str(raised.value)
 
 
-def test_repr_is_not_asked_of_any_module() -> None:
-    names = Case(stated(Good, ROWS)).names
-    assert set(CHECKS) - names == {"representation"}
+def test_repr_and_examples_are_not_asked_of_any_module() -> None:
+    assert set(CHECKS) - Case(stated(Good, ROWS)).names == {"representation", "examples"}
 
 
 @contract_case(lambda batch: torch.randn(batch, 4), output_shape=("batch", 4), parameter_count=20)

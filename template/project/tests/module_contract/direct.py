@@ -13,8 +13,8 @@ from .findings import ContractViolation, Finding, NotApplicable
 from .tree import contents, convert
 
 _OPTIONS = ("device", "dtype")
-# What most packages leave out, and no module computes wrong for.
-_OF_GENERATED_CODE = ("representation",)
+# What most packages leave out, and no module computes anything wrong for.
+_OF_GENERATED_CODE = ("representation", "examples")
 
 
 def check_module(
