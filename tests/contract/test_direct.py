@@ -167,6 +167,7 @@ class Narrow(nn.Module):
     [
         (lambda: check_module(3, ROWS), TypeError, "build must be a subclass of nn.Module, "),
         (lambda: check_module(dict, ROWS), TypeError, "; it is <class 'dict'>"),
+        (lambda: check_module(Good, ROWS, vmap=1), TypeError, "there is no argument `vmap`"),
         (lambda: check_module(Good, 3), TypeError, "inputs must be a tensor, "),
         (lambda: check_module(Good, None), TypeError, "inputs must be a tensor, "),
         (

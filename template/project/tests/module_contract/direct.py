@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from torch import Tensor, nn
 
@@ -12,97 +12,89 @@ from .core import CHECKS, Contract, Instance, repeated, run_checks, wrong_opt_ou
 from .findings import ContractViolation, Finding, NotApplicable
 from .tree import contents, convert
 
+Build = Callable[..., nn.Module] | nn.Module
+
 _OPTIONS = ("device", "dtype")
 # What most packages leave out, and no module computes anything wrong for.
 _OF_GENERATED_CODE = ("representation", "examples")
 
 
+class Statements(TypedDict, total=False):
+    """What may be stated of any module, beside how it is built and called."""
+
+    opt_out: Mapping[str, str]
+    output_shape: Any
+    parameter_count: int | None
+    torchscript: bool
+
+
 def check_module(
-    build: Callable[..., nn.Module] | nn.Module,
+    build: Build,
     inputs: Any,
     *,
     slow: bool = False,
-    opt_out: Mapping[str, str] | None = None,
-    output_shape: Any = None,
-    parameter_count: int | None = None,
-    torchscript: bool = False,
+    **statements: Unpack[Statements],
 ) -> list[Finding]:
     """Find every breach of the contract in a module.
 
     Args:
         build: A class that needs no arguments, a function that builds the module, or a module,
-            which is copied. The checks of devices and types pass `device` and `dtype` to what
-            takes them.
+            which is copied. What takes `device` and `dtype` is called with them, too.
         inputs: An example of forward's arguments, or a function that makes them for a number of
             samples: a tuple holds them by position, a dictionary by name, and any other value (a
             tensor, list, dataclass, named tuple) is one argument. Where all tensors of an
             example are equally long, their first dimension is the batch, and samples are repeated
             or left out for other sizes of it.
         slow: Whether the checks that take seconds run too, such as those of exporters.
-        opt_out: Names of checks to leave out, each with the reason for it.
-        output_shape: The output's shape, or a tuple or dictionary of shapes, in which `"batch"`
-            stands for the number of samples; or a function of that number.
-        parameter_count: The number of parameter elements, all of them trainable.
-        torchscript: Whether the module promises to work with TorchScript.
+        **statements: `opt_out`, names of checks to leave out, each with the reason for it;
+            `output_shape`, a shape or a tuple or dictionary of shapes, in which `"batch"` stands
+            for the number of samples, or a function of that number; `parameter_count`, all of
+            them trainable; `torchscript`, whether the module promises to work with it.
 
     Raises:
         TypeError: An argument is not of a kind named above.
         ValueError: An opt-out names no check, or has no reason.
     """
-    contract = stated(
-        build,
-        inputs,
-        opt_out=opt_out,
-        output_shape=output_shape,
-        parameter_count=parameter_count,
-        torchscript=torchscript,
-    )
+    contract = stated(build, inputs, **statements)
     for wrong in wrong_opt_outs(contract.opt_out):
         raise ValueError(f"opt_out: {wrong.message} {wrong.fix}")
     return run_checks(contract, slow=slow)
 
 
 def assert_contract(
-    build: Callable[..., nn.Module] | nn.Module,
+    build: Build,
     inputs: Any,
-    **options: Any,
+    *,
+    slow: bool = False,
+    **statements: Unpack[Statements],
 ) -> None:
-    """Fail with all that `check_module` finds, which takes the same arguments.
-
-    Raises:
-        ContractViolation: The module breaks the contract.
-    """
+    """Raise a `ContractViolation` with all that `check_module` finds."""
     __tracebackhide__ = True
-    if found := check_module(build, inputs, **options):
+    if found := check_module(build, inputs, slow=slow, **statements):
         raise ContractViolation(found)
 
 
-def stated(
-    build: Callable[..., nn.Module] | nn.Module,
-    inputs: Any,
-    *,
-    opt_out: Mapping[str, str] | None = None,
-    output_shape: Any = None,
-    parameter_count: int | None = None,
-    torchscript: bool = False,
-) -> Contract:
+def stated(build: Build, inputs: Any, **statements: Unpack[Statements]) -> Contract:
     """The contract that `check_module` holds a module to."""
     refuse_wrong_build(build)
+    if unknown := statements.keys() - Statements.__annotations__.keys():
+        raise TypeError(f"there is no argument `{'`, `'.join(sorted(unknown))}`")
     if not (isinstance(inputs, Tensor) or callable(inputs) or contents(inputs) is not None):
         kinds = "a tensor, a tuple, a dictionary, another tree of tensors, or a function of a batch"
         raise TypeError(f"inputs must be {kinds}; it is {inputs!r}")
-    if parameter_count is not None and type(parameter_count) is not int:
-        raise TypeError(f"parameter_count must be an int; it is {parameter_count!r}")
-    if not isinstance(opt_out or {}, Mapping):
+    count, opt_out = statements.get("parameter_count"), statements.get("opt_out", {})
+    if count is not None and type(count) is not int:
+        raise TypeError(f"parameter_count must be an int; it is {count!r}")
+    if not isinstance(opt_out, Mapping):
         raise TypeError(f"opt_out must map the names of checks to reasons; it is {opt_out!r}")
     kind: Any = Copied if isinstance(build, nn.Module) else Stated
-    contract: Stated = kind(build, inputs, output_shape)
+    contract: Stated = kind(build, inputs, statements.get("output_shape"))
     vars(contract).update(
         _modes=Contract._modes,
-        opt_out=dict(opt_out or {}),
-        parameter_count=parameter_count,
-        torchscript=torchscript,
         _checks=tuple(name for name in CHECKS if name not in _OF_GENERATED_CODE),
+        parameter_count=count,
+        opt_out=dict(opt_out),
+        torchscript=statements.get("torchscript", False),
     )
     return contract
 

@@ -1,18 +1,18 @@
 """The base class of a module's tests: the checks of the core, each a test of pytest."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn, Unpack
 
 import pytest
 from torch import nn
 
 from .core import CHECKS, Case, Check, Contract, in_order, is_echo, outcome_of, wrong_opt_outs
-from .direct import stated
+from .direct import Statements, stated
 from .findings import Blocked, ContractViolation, NotApplicable
 
 OPEN = "waits for test_forward (not written yet)"
 _CASE = pytest.StashKey[Case]()
-_STATED = ("build", "inputs", "output_shape", "opt_out", "parameter_count", "torchscript")
+_STATED = ("build", "inputs", "_checks", *Statements.__annotations__)
 
 
 class ModuleContract(Contract):
@@ -93,11 +93,7 @@ for _check in in_order():
 
 def contract_case(
     inputs: Any,
-    *,
-    opt_out: Mapping[str, str] | None = None,
-    output_shape: Any = None,
-    parameter_count: int | None = None,
-    torchscript: bool = False,
+    **statements: Unpack[Statements],
 ) -> Callable[[Callable[..., nn.Module]], type[ModuleContract]]:
     """Make tests of a function that builds a module; the arguments are those of `check_module`.
 
@@ -106,15 +102,8 @@ def contract_case(
     """
 
     def make(build: Callable[..., nn.Module]) -> type[ModuleContract]:
-        contract = stated(
-            build,
-            inputs,
-            opt_out=opt_out,
-            output_shape=output_shape,
-            parameter_count=parameter_count,
-            torchscript=torchscript,
-        )
-        members = {name: getattr(contract, name) for name in (*_STATED, "_checks")}
+        contract = stated(build, inputs, **statements)
+        members = {name: getattr(contract, name) for name in _STATED}
         members |= {"__test__": True, "__doc__": build.__doc__, "__module__": build.__module__}
         return type(build.__name__, (ModuleContract,), members)
 
