@@ -1,7 +1,7 @@
 """The module contract as tests: inherit from `ModuleContract`, and each check is a test.
 
 `docs/module-contract.md` explains the rules; `rules.py` lists them, and needs nothing else. Only
-`suite.py` needs pytest: `run_checks` finds the same without it.
+`suite.py` needs pytest: `check_module` and `run_checks` find the same without it.
 """
 
 from importlib import import_module
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from .core import Contract as Contract
     from .core import Instance as Instance
     from .core import run_checks as run_checks
+    from .direct import assert_contract as assert_contract
+    from .direct import check_module as check_module
+    from .direct import stated as stated
     from .exporters import explain_error as explain_error
     from .findings import ContractViolation as ContractViolation
     from .findings import Finding as Finding
     from .rules import RULES as RULES
     from .rules import Rule as Rule
     from .suite import ModuleContract as ModuleContract
+    from .suite import contract_case as contract_case
 
 # The files with the checks; importing one adds its checks to the suite.
 _CHECKS = ("construction", "devices", "exporters", "forward", "processes", "state", "training")
@@ -28,8 +32,12 @@ _HOMES = {
     "ModuleContract": "suite",
     "RULES": "rules",
     "Rule": "rules",
+    "assert_contract": "direct",
+    "check_module": "direct",
+    "contract_case": "suite",
     "explain_error": "exporters",
     "run_checks": "core",
+    "stated": "direct",
 }
 
 

@@ -77,19 +77,23 @@ class Instance(Contract):
     def __init__(self, module: nn.Module, inputs: Mapping[str, Any]) -> None:
         self.module = module
         self.example = dict(inputs)
-        lengths = {tensor.shape[0] if tensor.dim() else -1 for _, tensor in tensors(self.example)}
-        self.rows = max(lengths) if len(lengths) == 1 else -1
 
     def build(self) -> nn.Module:
         """Copy the module."""
         return copy.deepcopy(self.module)
 
-    def inputs(self, batch: int) -> dict[str, Any]:
+    def inputs(self, batch: int) -> Any:
         """Repeat the samples of the example until there are that many."""
-        if self.rows < 1:
-            return self.example
-        rows = torch.arange(batch) % self.rows
-        return {name: convert(value, lambda one: one[rows]) for name, value in self.example.items()}
+        return repeated(self.example, batch)
+
+
+def repeated(example: Any, batch: int) -> Any:
+    """The samples of an example again and again, that many; all of it where it has no batch."""
+    lengths = {tensor.shape[0] if tensor.dim() else 0 for _, tensor in tensors(example)}
+    if len(lengths) != 1 or not all(lengths):
+        return example
+    rows = torch.arange(batch) % lengths.pop()
+    return convert(example, lambda tensor: tensor[rows])
 
 
 class Case:

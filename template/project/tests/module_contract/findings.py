@@ -36,6 +36,16 @@ class Finding:
     def code(self) -> str | None:
         return self.rule.code if self.rule else None
 
+    @property
+    def name(self) -> str:
+        """The rule's name, or the check's where no rule names it."""
+        return self.rule.name if self.rule else self.check
+
+    @property
+    def message(self) -> str:
+        """What is wrong, as a sentence of its own."""
+        return f"{self.attribute}: {self.problem}." if self.attribute else f"{self.problem}."
+
     def __str__(self) -> str:
         label = f"{self.rule.code} {self.rule.name}" if self.rule else self.check
         parts = [part for part in (label, self.place, self.attribute) if part]

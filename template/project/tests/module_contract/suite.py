@@ -1,15 +1,18 @@
 """The base class of a module's tests: the checks of the core, each a test of pytest."""
 
 from collections.abc import Callable
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Unpack
 
 import pytest
+from torch import nn
 
 from .core import CHECKS, Case, Check, Contract, in_order, is_echo, outcome_of, wrong_opt_outs
+from .direct import Statements, stated
 from .findings import Blocked, ContractViolation, NotApplicable
 
 OPEN = "waits for test_forward (not written yet)"
 _CASE = pytest.StashKey[Case]()
+_STATED = ("build", "inputs", "_checks", *Statements.__annotations__)
 
 
 class ModuleContract(Contract):
@@ -47,22 +50,36 @@ def leave_out(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def report(case: Case, check: Check, owner: str, *, expected: bool = False) -> None:
+    """Say as pytest wants it what a check finds: skip, raise or return.
+
+    Args:
+        case: The module and the outcomes of its checks so far.
+        check: Which one is asked for.
+        owner: What the report calls the module's tests.
+        expected: Whether an unwritten `forward` is a failure that somebody has announced.
+    """
+    __tracebackhide__ = True
+    if reason := case.contract.opt_out.get(check.name):
+        leave_out(f"{owner} opts out of {check.name}: {reason}")
+    if check.name not in case.names:
+        leave_out(f"{check.name}: asked of generated code only")
+    outcome = outcome_of(case, check.name)
+    if isinstance(outcome, Blocked) or (is_echo(check, outcome) and not expected):
+        leave_out(f"{owner} {outcome if isinstance(outcome, Blocked) else OPEN}")
+    if isinstance(outcome, NotApplicable):
+        leave_out(f"{check.name}: {outcome}")
+    if outcome is not None:
+        raise outcome.with_traceback(None)
+
+
 def as_test(check: Check) -> Callable[[ModuleContract, pytest.FixtureRequest], None]:
     """The method through which pytest runs a check."""
 
     def test(self: ModuleContract, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
-        name = type(self).__name__
-        if reason := self.opt_out.get(check.name):
-            leave_out(f"{name} opts out of {check.name}: {reason}")
         case = request.node.parent.stash.setdefault(_CASE, Case(self))
-        outcome = outcome_of(case, check.name)
-        if isinstance(outcome, Blocked) or (is_echo(check, outcome) and not marks_of(request)):
-            leave_out(f"{name} {outcome if isinstance(outcome, Blocked) else OPEN}")
-        if isinstance(outcome, NotApplicable):
-            leave_out(f"{check.name}: {outcome}")
-        if outcome is not None:
-            raise outcome.with_traceback(None)
+        report(case, check, type(self).__name__, expected=bool(marks_of(request)))
 
     test.__name__ = f"test_{check.name}"
     test.__qualname__ = f"ModuleContract.test_{check.name}"
@@ -72,3 +89,22 @@ def as_test(check: Check) -> Callable[[ModuleContract, pytest.FixtureRequest], N
 
 for _check in in_order():
     setattr(ModuleContract, f"test_{_check.name}", as_test(_check))
+
+
+def contract_case(
+    inputs: Any,
+    **statements: Unpack[Statements],
+) -> Callable[[Callable[..., nn.Module]], type[ModuleContract]]:
+    """Make tests of a function that builds a module; the arguments are those of `check_module`.
+
+    Where the function takes `device` and `dtype`, the checks of both call it with them. pytest
+    collects what comes out under the function's name.
+    """
+
+    def make(build: Callable[..., nn.Module]) -> type[ModuleContract]:
+        contract = stated(build, inputs, **statements)
+        members = {name: getattr(contract, name) for name in _STATED}
+        members |= {"__test__": True, "__doc__": build.__doc__, "__module__": build.__module__}
+        return type(build.__name__, (ModuleContract,), members)
+
+    return make

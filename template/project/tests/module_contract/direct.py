@@ -1,0 +1,171 @@
+"""The contract of any module in one call, without a class that states it."""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict, Unpack
+
+from torch import Tensor, nn
+
+from .core import CHECKS, Contract, Instance, repeated, run_checks, wrong_opt_outs
+from .findings import ContractViolation, Finding, NotApplicable
+from .tree import contents, convert
+
+Build = Callable[..., nn.Module] | nn.Module
+
+_OPTIONS = ("device", "dtype")
+# What most packages leave out, and no module computes anything wrong for.
+_OF_GENERATED_CODE = ("representation", "examples")
+
+
+class Statements(TypedDict, total=False):
+    """What may be stated of any module, beside how it is built and called."""
+
+    opt_out: Mapping[str, str]
+    output_shape: Any
+    parameter_count: int | None
+    torchscript: bool
+
+
+def check_module(
+    build: Build,
+    inputs: Any,
+    *,
+    slow: bool = False,
+    **statements: Unpack[Statements],
+) -> list[Finding]:
+    """Find every breach of the contract in a module.
+
+    Args:
+        build: A class that needs no arguments, a function that builds the module, or a module,
+            which is copied. What takes `device` and `dtype` is called with them, too.
+        inputs: An example of forward's arguments, or a function that makes them for a number of
+            samples: a tuple holds them by position, a dictionary by name, and any other value (a
+            tensor, list, dataclass, named tuple) is one argument. Where all tensors of an
+            example are equally long, their first dimension is the batch, and samples are repeated
+            or left out for other sizes of it.
+        slow: Whether the checks that take seconds run too, such as those of exporters.
+        **statements: `opt_out`, names of checks to leave out, each with the reason for it;
+            `output_shape`, a shape or a tuple or dictionary of shapes, in which `"batch"` stands
+            for the number of samples, or a function of that number; `parameter_count`, all of
+            them trainable; `torchscript`, whether the module promises to work with it.
+
+    Raises:
+        TypeError: An argument is not of a kind named above.
+        ValueError: An opt-out names no check, or has no reason.
+    """
+    contract = stated(build, inputs, **statements)
+    for wrong in wrong_opt_outs(contract.opt_out):
+        raise ValueError(f"opt_out: {wrong.message} {wrong.fix}")
+    return run_checks(contract, slow=slow)
+
+
+def assert_contract(
+    build: Build,
+    inputs: Any,
+    *,
+    slow: bool = False,
+    **statements: Unpack[Statements],
+) -> None:
+    """Raise a `ContractViolation` with all that `check_module` finds."""
+    __tracebackhide__ = True
+    if found := check_module(build, inputs, slow=slow, **statements):
+        raise ContractViolation(found)
+
+
+def stated(build: Build, inputs: Any, **statements: Unpack[Statements]) -> Contract:
+    """The contract that `check_module` holds a module to."""
+    refuse_wrong_build(build)
+    if unknown := statements.keys() - Statements.__annotations__.keys():
+        raise TypeError(f"there is no argument `{'`, `'.join(sorted(unknown))}`")
+    if not (isinstance(inputs, Tensor) or callable(inputs) or contents(inputs) is not None):
+        kinds = "a tensor, a tuple, a dictionary, another tree of tensors, or a function of a batch"
+        raise TypeError(f"inputs must be {kinds}; it is {inputs!r}")
+    count, opt_out = statements.get("parameter_count"), statements.get("opt_out", {})
+    if count is not None and type(count) is not int:
+        raise TypeError(f"parameter_count must be an int; it is {count!r}")
+    if not isinstance(opt_out, Mapping):
+        raise TypeError(f"opt_out must map the names of checks to reasons; it is {opt_out!r}")
+    kind: Any = Copied if isinstance(build, nn.Module) else Stated
+    contract: Stated = kind(build, inputs, statements.get("output_shape"))
+    vars(contract).update(
+        _modes=Contract._modes,
+        _checks=tuple(name for name in CHECKS if name not in _OF_GENERATED_CODE),
+        parameter_count=count,
+        opt_out=dict(opt_out),
+        torchscript=statements.get("torchscript", False),
+    )
+    return contract
+
+
+class Stated(Contract):
+    """What the arguments of `check_module` say."""
+
+    def __init__(self, make: Callable[..., nn.Module], sample: Any, shape: Any) -> None:
+        self.make, self.sample, self.shape = make, sample, shape
+        self.options = options_of(make)
+
+    def build(self, **options: Any) -> nn.Module:
+        """Build it, with the options that the function takes."""
+        if unknown := [name for name in options if name not in self.options]:
+            raise NotApplicable(f"build() takes no `{', '.join(unknown)}`")
+        return self.make(**options)
+
+    def inputs(self, batch: int) -> Any:
+        """Make that many samples, or repeat those of the example."""
+        made = not isinstance(self.sample, Tensor) and callable(self.sample)
+        value = self.sample(batch) if made else repeated(self.sample, batch)
+        positional = isinstance(value, tuple) and not hasattr(value, "_fields")
+        return value if positional or isinstance(value, Mapping) else (value,)
+
+    def output_shape(self, batch: int) -> object:
+        """Return the shape with that number in it."""
+        if callable(self.shape):
+            return self.shape(batch)
+        return convert(self.shape, lambda _: _, lambda size: batch if size == "batch" else size)
+
+
+class Copied(Stated, Instance):
+    """The same of a module that exists."""
+
+    def __init__(self, module: nn.Module, sample: Any, shape: Any) -> None:
+        super().__init__(functools.partial(copy.deepcopy, module), sample, shape)
+        self.module = module
+
+
+def refuse_wrong_build(build: object) -> None:
+    """Refuse what builds no module when it is called without arguments."""
+    if isinstance(build, nn.Module):
+        return
+    if not callable(build) or (isinstance(build, type) and not issubclass(build, nn.Module)):
+        kinds = "a subclass of nn.Module, a function that returns a module, or a module"
+        raise TypeError(f"build must be {kinds}; it is {build!r}")
+    needed = [
+        parameter.name
+        for parameter in parameters_of(build)
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        name = getattr(build, "__name__", type(build).__name__)
+        call = f"lambda: {name}({', '.join(f'{one}=...' for one in needed)})"
+        listed = ", ".join(f"`{one}`" for one in needed)
+        raise TypeError(f"{name} cannot be called without {listed}; pass `{call}`")
+
+
+def options_of(build: Callable[..., Any]) -> tuple[str, ...]:
+    """Which of `device` and `dtype` may be passed to a function."""
+    parameters = parameters_of(build)
+    # A class may swallow what it does not know, or hand it to a base that refuses it.
+    swallows = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    named = _OPTIONS if swallows and not isinstance(build, type) else [p.name for p in parameters]
+    return tuple(name for name in _OPTIONS if name in named)
+
+
+def parameters_of(build: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a function or class; none where Python cannot say."""
+    try:
+        return list(inspect.signature(build).parameters.values())
+    except ValueError:
+        return []

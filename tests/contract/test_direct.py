@@ -1,0 +1,224 @@
+"""Any module is held to the contract by one call, whatever its inputs look like."""
+
+import copy
+import dataclasses
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from module_contract import ContractViolation, assert_contract, check_module, contract_case, stated
+from module_contract.core import CHECKS, Case, outcome_of
+from torch import Tensor, nn
+
+ROWS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+
+
+class Good(nn.Module):
+    """A linear layer."""
+
+    def __init__(self, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)
+
+
+class Twice(nn.Module):
+    """It breaks two rules that have nothing to do with each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.unused = nn.Linear(4, 4)
+        self.make = lambda: None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)
+
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclasses.dataclass
+class Batch:
+    rows: Tensor
+    more: list[Tensor]
+
+
+class OfPair(Good):
+    def forward(self, pair: Pair) -> Tensor:
+        return self.linear(pair.left) + pair.right
+
+
+class OfList(Good):
+    def forward(self, listed: list[Tensor]) -> Tensor:
+        return self.linear(listed[0]) + listed[1]
+
+
+class OfBatch(Good):
+    def forward(self, batch: Batch, scale: float = 1.0) -> Tensor:
+        return scale * self.linear(batch.rows) + batch.more[0]
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs"),
+    [
+        (Good, ROWS),
+        (Good, (ROWS,)),
+        (Good, {"x": ROWS}),
+        (Good, lambda batch: torch.randn(batch, 4)),
+        (Good, lambda batch: {"x": torch.randn(batch, 4)}),
+        (lambda **options: Good(**options), ROWS),
+        (Good(), ROWS),
+        (OfPair, Pair(ROWS, ROWS)),
+        (OfList, [ROWS, ROWS]),
+        (OfBatch, Batch(ROWS, [ROWS])),
+        (OfBatch, (Batch(ROWS, [ROWS]), 2.0)),
+        (OfBatch, {"batch": Batch(ROWS, [ROWS])}),
+        (OfBatch(), lambda batch: Batch(torch.randn(batch, 4), [torch.randn(batch, 4)])),
+    ],
+)
+def test_a_good_module_has_no_findings(build: Any, inputs: Any) -> None:
+    assert check_module(build, inputs) == []
+    assert_contract(build, inputs)
+
+
+def test_a_finding_says_what_where_and_what_to_do() -> None:
+    found = {one.code: one for one in check_module(Twice, ROWS)}
+    assert set(found) == {"NN112", "NN501"}
+    one = found["NN501"]
+    line = Twice.__init__.__code__.co_firstlineno + 4
+    assert (one.name, one.attribute) == ("unpicklable-attribute", "make")
+    assert one.place.endswith(f"test_direct.py:{line}")
+    assert one.message.startswith("make: ")
+    assert one.fix == one.rule.fix
+
+
+def test_all_findings_are_raised_at_once() -> None:
+    with pytest.raises(ContractViolation) as error:
+        assert_contract(Twice, ROWS)
+    assert {one.code for one in error.value.findings} == {"NN112", "NN501"}
+    assert len(str(error.value).splitlines()) == len(error.value.findings)
+
+
+def test_a_module_that_exists_is_left_as_it_is() -> None:
+    module = nn.Sequential(Good(), nn.BatchNorm1d(4), nn.Dropout(0.5)).eval()
+    module[0].requires_grad_(False)
+    before = copy.deepcopy(module.state_dict())
+    assert check_module(module, ROWS) == []
+    assert not module.training
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_module_that_exists_is_held_to_what_its_class_is_held_to() -> None:
+    assert {one.code for one in check_module(Twice(), ROWS)} == {"NN112", "NN501"}
+
+
+def test_device_and_dtype_reach_what_takes_them() -> None:
+    case = Case(stated(Good, ROWS))
+    assert outcome_of(case, "device_argument") is None
+    assert outcome_of(case, "dtype_argument") is None
+    case = Case(stated(Twice, ROWS))
+    assert str(outcome_of(case, "device_argument")) == "build() takes no `device`"
+
+
+class Swallows(Good):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+
+
+def test_a_class_that_takes_any_name_is_given_none() -> None:
+    assert check_module(Swallows, ROWS) == []
+
+
+def test_the_first_dimension_that_all_tensors_share_is_the_batch() -> None:
+    assert Case(stated(Good, ROWS)).input_axes() == [0]
+    assert Case(stated(OfPair, Pair(ROWS, ROWS))).input_axes() == [0, 0]
+    assert Case(stated(OfPair, Pair(ROWS, ROWS[0]))).input_axes() == [None, None]
+    (small,) = stated(Good, ROWS).inputs(2)
+    (large,) = stated(Good, ROWS).inputs(5)
+    assert torch.equal(small, ROWS[:2])
+    assert torch.equal(large, ROWS[[0, 1, 2, 0, 1]])
+
+
+@pytest.mark.parametrize("shape", [("batch", 4), lambda batch: (batch, 4)])
+def test_a_stated_shape_holds_for_each_batch(shape: Any) -> None:
+    assert check_module(Good, ROWS, output_shape=shape, parameter_count=20) == []
+    (found,) = check_module(nn.Flatten, ROWS[:, None], output_shape=("batch", 5))
+    assert found.message == "output_shape: returns shape (3, 4), stated is (3, 5)."
+
+
+def test_opt_outs_leave_checks_out() -> None:
+    opt_out = {"gradients": "kept for later", "data_parallel": "likewise"}
+    assert {one.code for one in check_module(Twice, ROWS, opt_out=opt_out)} == {"NN501"}
+
+
+class Narrow(nn.Module):
+    def __init__(self, width: int, *, depth: int) -> None:
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: check_module(3, ROWS), TypeError, "build must be a subclass of nn.Module, "),
+        (lambda: check_module(dict, ROWS), TypeError, "; it is <class 'dict'>"),
+        (lambda: check_module(Good, ROWS, vmap=1), TypeError, "there is no argument `vmap`"),
+        (lambda: check_module(Good, 3), TypeError, "inputs must be a tensor, "),
+        (lambda: check_module(Good, None), TypeError, "inputs must be a tensor, "),
+        (
+            lambda: check_module(Narrow, ROWS),
+            TypeError,
+            "Narrow cannot be called without `width`, `depth`; "
+            "pass `lambda: Narrow(width=..., depth=...)`",
+        ),
+        (
+            lambda: check_module(Good, ROWS, parameter_count="20"),
+            TypeError,
+            "parameter_count must be an int",
+        ),
+        (
+            lambda: check_module(Good, ROWS, opt_out=["vmap"]),
+            TypeError,
+            "opt_out must map the names of checks to reasons",
+        ),
+        (
+            lambda: check_module(Good, ROWS, opt_out={"vmaps": "no such check"}),
+            ValueError,
+            "opt_out: vmaps: there is no check of that name. The checks are: ",
+        ),
+        (
+            lambda: check_module(Good, ROWS, opt_out={"vmap": " "}),
+            ValueError,
+            "opt_out: vmap: has no reason. Say why the module cannot keep it.",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(
+    call: Callable[[], object], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error) as raised:
+        call()
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_repr_and_examples_are_not_asked_of_any_module() -> None:
+    assert set(CHECKS) - Case(stated(Good, ROWS)).names == {"representation", "examples"}
+
+
+@contract_case(lambda batch: torch.randn(batch, 4), output_shape=("batch", 4), parameter_count=20)
+def good_layer(**options: Any) -> nn.Module:
+    """Return a layer whose tests these are."""
+    return Good(**options)
+
+
+def test_a_decorated_function_is_a_class_of_tests() -> None:
+    assert good_layer.__name__ == "good_layer"
+    assert good_layer.__doc__ == "Return a layer whose tests these are."
+    assert outcome_of(Case(good_layer()), "device_argument") is None
+    assert outcome_of(Case(good_layer()), "parameters") is None
