@@ -256,7 +256,13 @@ class Reader(Expressions):
             known = self.scope.get(target.id, []) if self._branch else []
             self.scope[target.id] = [*known, *values] if known else values
         elif isinstance(target, ast.Tuple | ast.List):
-            if len(target.elts) == 2 and values and all(map(_is_pair, values)):
+            count = len(target.elts)
+            if values and all(len(value.parts) == count for value in values):
+                for position, part in enumerate(target.elts):
+                    held = [item for value in values for item in value.parts[position]]
+                    self.bind(part, held, node)
+                return
+            if count == 2 and values and all(map(_is_pair, values)):
                 # A key, or a position, and what belongs to it.
                 self.bind(target.elts[0], [value.items[0] for value in values], node)
                 rest = [item for value in values for item in value.items[1:]]
