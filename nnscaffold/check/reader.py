@@ -99,14 +99,41 @@ class Reader(Expressions):
                 self.where = replace(self.where, guards=(*self.where.guards, guard))
         self.where = before
 
-    def _inside(self, body: list[ast.stmt], **changes: object) -> None:
-        """Read a block that may not run, in surroundings of its own."""
-        before = self.where
+    def _inside(
+        self, body: list[ast.stmt], *, may_skip: bool = True, **changes: object
+    ) -> dict[str, list[Value]]:
+        """Read a block that may not run, in surroundings of its own.
+
+        Args:
+            body: The block.
+            may_skip: Whether what follows sees the names as they were, too.
+            changes: What is different about the surroundings.
+
+        Returns:
+            What the names hold after the block; nothing where it never ends.
+        """
+        before, scope = self.where, self.scope
         self.where = replace(before, **changes)  # type: ignore[arg-type]
+        self.scope = dict(scope)
         self._branch += 1
         self._block(body)
         self._branch -= 1
-        self.where = before
+        after = {} if body and isinstance(body[-1], ast.Return | ast.Raise) else self.scope
+        self.where, self.scope = before, scope
+        if may_skip:
+            self._join(scope, after)
+        return after
+
+    def _join(self, *scopes: dict[str, list[Value]]) -> None:
+        """Let each name hold what it may hold after any of some blocks."""
+        joined: dict[str, list[Value]] = {}
+        for scope in scopes:
+            for name, values in scope.items():
+                known = joined.setdefault(name, values)
+                if known is not values:
+                    seen = set(map(id, known))
+                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
+        self.scope = joined
 
     def _expression(self, node: ast.Expr) -> None:
         self.values_of(node.value)
@@ -165,10 +192,10 @@ class Reader(Expressions):
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
-        self._branch += 1
+        before, self.scope = self.scope, dict(self.scope)
         self.bind(node.target, items, node)
-        self._branch -= 1
-        self._inside(node.body, loop=node)
+        after = self._inside(node.body, may_skip=False, loop=node)
+        self._join(before, self.scope, after)
         self._inside(node.orelse)
 
     def _while(self, node: ast.While) -> None:
@@ -179,9 +206,13 @@ class Reader(Expressions):
     def _if(self, node: ast.If) -> None:
         self.decide(node.test, node)
         guards = self.where.guards
-        self._inside(node.body, guards=(*guards, Guard(node.test, holds=True)))
+        holds, fails = (Guard(node.test, holds=one) for one in (True, False))
+        body = self._inside(node.body, may_skip=False, guards=(*guards, holds))
+        orelse = self.scope
         if node.orelse:
-            self._inside(node.orelse, guards=(*guards, Guard(node.test, holds=False)))
+            orelse = self._inside(node.orelse, may_skip=False, guards=(*guards, fails))
+        if body or orelse:
+            self._join(body, orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         entered = []
@@ -253,8 +284,7 @@ class Reader(Expressions):
     ) -> None:
         """Assign to a name, an attribute, an item or several of them."""
         if isinstance(target, ast.Name):
-            known = self.scope.get(target.id, []) if self._branch else []
-            self.scope[target.id] = [*known, *values] if known else values
+            self.scope[target.id] = values
         elif isinstance(target, ast.Tuple | ast.List):
             count = len(target.elts)
             if values and all(len(value.parts) == count for value in values):
