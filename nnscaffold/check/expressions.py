@@ -137,11 +137,13 @@ class Expressions:
 
     def _display(self, node: ast.List | ast.Tuple | ast.Set) -> list[Value]:
         kind = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}[type(node)]
-        items: list[Value] = []
-        for element in node.elts:
-            items += self._starred(element)
+        parts = [self._starred(element) for element in node.elts]
+        items = [item for part in parts for item in part]
         self.note_twice(node.elts, node)
-        return [_container(kind, node, items)]
+        made = _container(kind, node, items)
+        if kind == "tuple" and not any(isinstance(one, ast.Starred) for one in node.elts):
+            made.parts = parts
+        return [made]
 
     def note_repeats(
         self, items: list[Value], node: ast.AST | None, at: ast.AST | None = None
@@ -580,10 +582,11 @@ class Expressions:
             held = [self.items_of(values, node) for values in arguments]
             if name == "map":
                 return [Value("list", node, items=self._mapped(node, held))]
-            flat = [value for values in held for value in values]
             if name == "enumerate":
-                flat = [Value("number", node), *flat]
-            return [Value("list", node, items=[Value("tuple", node, items=flat)])]
+                held = [[Value("number", node)], *held[:1]]
+            flat = [value for values in held for value in values]
+            pair = Value("tuple", node, items=flat, parts=held)
+            return [Value("list", node, items=[pair])]
         if name == "setattr" and len(arguments) == 3:
             self._setattr(node, arguments)
             return [Value("none", node)]

@@ -110,17 +110,44 @@ class Reader(Expressions):
         self,
         body: list[ast.stmt],
         *,
+        may_skip: bool = True,
         guard: Guard | None = None,
         loop: ast.AST | None = None,
-    ) -> None:
-        """Read a block that may not run, under a condition or in a loop."""
-        before = self.where
+    ) -> dict[str, list[Value]]:
+        """Read a block that may not run, in surroundings of its own.
+
+        Args:
+            body: The block.
+            may_skip: Whether what follows sees the names as they were, too.
+            guard: The condition under which it runs.
+            loop: The loop that runs it.
+
+        Returns:
+            What the names hold after the block; nothing where it never ends.
+        """
+        before, scope = self.where, self.scope
         guards = (*before.guards, guard) if guard else before.guards
         self.where = replace(before, guards=guards, loop=loop or before.loop)
+        self.scope = dict(scope)
         self._branch += 1
         self._block(body)
         self._branch -= 1
-        self.where = before
+        after = {} if body and isinstance(body[-1], ast.Return | ast.Raise) else self.scope
+        self.where, self.scope = before, scope
+        if may_skip:
+            self._join(scope, after)
+        return after
+
+    def _join(self, *scopes: dict[str, list[Value]]) -> None:
+        """Let each name hold what it may hold after any of some blocks."""
+        joined: dict[str, list[Value]] = {}
+        for scope in scopes:
+            for name, values in scope.items():
+                known = joined.setdefault(name, values)
+                if known is not values:
+                    seen = set(map(id, known))
+                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
+        self.scope = joined
 
     def _expression(self, node: ast.Expr) -> None:
         self.values_of(node.value)
@@ -179,10 +206,10 @@ class Reader(Expressions):
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
-        self._branch += 1
+        before, self.scope = self.scope, dict(self.scope)
         self.bind(node.target, items, node)
-        self._branch -= 1
-        self._inside(node.body, loop=node)
+        after = self._inside(node.body, may_skip=False, loop=node)
+        self._join(before, self.scope, after)
         self._inside(node.orelse)
 
     def _while(self, node: ast.While) -> None:
@@ -192,8 +219,13 @@ class Reader(Expressions):
 
     def _if(self, node: ast.If) -> None:
         self.decide(node.test, node)
-        self._inside(node.body, guard=Guard(node.test, holds=True))
-        self._inside(node.orelse, guard=Guard(node.test, holds=False))
+        body = self._inside(node.body, may_skip=False, guard=Guard(node.test, holds=True))
+        orelse = self.scope
+        if node.orelse:
+            guard = Guard(node.test, holds=False)
+            orelse = self._inside(node.orelse, may_skip=False, guard=guard)
+        if body or orelse:
+            self._join(body, orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         entered = []
@@ -267,10 +299,15 @@ class Reader(Expressions):
     ) -> None:
         """Assign to a name, an attribute, an item or several of them."""
         if isinstance(target, ast.Name):
-            known = self.scope.get(target.id, []) if self._branch else []
-            self.scope[target.id] = [*known, *values] if known else values
+            self.scope[target.id] = values
         elif isinstance(target, ast.Tuple | ast.List):
-            if len(target.elts) == 2 and values and all(map(_is_pair, values)):
+            count = len(target.elts)
+            if values and all(len(value.parts) == count for value in values):
+                for position, part in enumerate(target.elts):
+                    held = [item for value in values for item in value.parts[position]]
+                    self.bind(part, held, node)
+                return
+            if count == 2 and values and all(map(_is_pair, values)):
                 # A key, or a position, and what belongs to it.
                 self.bind(target.elts[0], [value.items[0] for value in values], node)
                 rest = [item for value in values for item in value.items[1:]]

@@ -40,6 +40,7 @@ class Value:
         node: The expression that makes it.
         name: The dotted name of a class or function, or of the one that was called.
         items: What a container may hold.
+        parts: What each place of a tuple may hold, where they are known one by one.
         late: What a container on `self` is given after the module was built.
         makers: The factories that made it on the default device, if it comes of nothing else.
         stateful: Whether a module has parameters or state; None where the source does not tell.
@@ -61,6 +62,7 @@ class Value:
     node: ast.AST | None = None
     name: str = ""
     items: list[Value] = field(default_factory=list)
+    parts: list[list[Value]] = field(default_factory=list)
     late: list[Value] = field(default_factory=list)
     makers: tuple[Value, ...] = ()
     stateful: bool | None = None

@@ -15,13 +15,14 @@ from nnscaffold.check.analysis import Index, Source, find, summarise
 from nnscaffold.contract.rules import RULES
 
 CORPUS = Path(__file__).parent / "corpus"
-FILES = sorted(CORPUS.glob("*/*.py"))
+LOOK_ALIKES = Path(__file__).parent / "look_alikes"
+FILES = sorted([*CORPUS.glob("*/*.py"), *LOOK_ALIKES.glob("*.py")])
 OFF_BY_DEFAULT = {"NN502", "NN601", "NN602"}
 _MARK = re.compile(r"  # (NN\d{3}(?: NN\d{3})*)$")
 
 
 def _name(path: Path) -> str:
-    return path.relative_to(CORPUS).with_suffix("").as_posix()
+    return path.relative_to(CORPUS.parent).with_suffix("").as_posix()
 
 
 def _judged(path: Path) -> set[str]:
