@@ -115,7 +115,7 @@ class NumbersOfTheHost(nn.Module):
         self.depth = 3
 
     def forward(self, x: Tensor) -> Tensor:
-        rates = [rate.item() for rate in torch.linspace(0.1, 1.0, self.depth, device="cpu")]
+        rates = [rate.item() for rate in torch.linspace(0.1, 1.0, self.depth)]
         for rate in rates:
             x = x + rate * self.linear(x).tanh()
         return x

@@ -85,19 +85,14 @@ class CountInTraining(nn.Module):
         return self.linear(x) / (1 + self.calls)
 
 
-@corrected()
-class CountInBuffer(nn.Module):
+@corrected(inputs=lambda batch: (torch.randn(batch, 4), 3))
+class CountOfTheCaller(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(4, 4)
-        self.register_buffer("calls", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x) / (1 + self.calls)
-        if self.training:
-            with torch.no_grad():
-                self.calls.add_(1)
-        return y
+    def forward(self, x: Tensor, calls: int) -> Tensor:
+        return self.linear(x) / (1 + calls)
 
 
 # pytorch/pytorch#128319: a count that nothing in forward reads is harmless but for the compiler.

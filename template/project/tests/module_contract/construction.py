@@ -191,6 +191,7 @@ def parameters(case: Case) -> Findings:
 @check(after=BUILT, calls_forward=False)
 def representation(case: Case) -> Findings:
     """`repr` is one line a child and shows the constructor's arguments."""
+    require(case.contract.shows_arguments, "it is advice only (`shows_arguments = False`)")
     kind = type(case.raw_build())
     initialise = kind.__init__
     with patch.object(kind, "__init__", autospec=True, side_effect=initialise) as watched:
