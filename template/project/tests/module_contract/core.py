@@ -34,9 +34,9 @@ class Contract:
     parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]] | None] = None
     opt_out: ClassVar[Mapping[str, str]] = {}
     torchscript: ClassVar[bool] = False
-    # Whether `repr` must show the constructor's arguments, which is advice where code was not
-    # generated: nearly every package leaves some out.
-    shows_arguments: ClassVar[bool] = False
+    # Whether advice fails too, as in generated code: what `repr` shows, examples in docstrings, and
+    # a batch of none that torch cannot reshape. Nearly every published package would fail it.
+    strict: ClassVar[bool] = False
     # In which modes a check calls forward that has no mode of its own: training, eval.
     _modes: ClassVar[tuple[bool, ...]] = (True, False)
     # The checks that run, which wait for one another alone; all of them where none is named.

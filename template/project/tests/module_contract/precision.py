@@ -10,16 +10,13 @@ from torch.overrides import TorchFunctionMode
 from .core import SOUND, Case, Findings, check
 from .findings import Finding, finding, require
 from .lengths import lengths_of
-from .training import cast
+from .training import CHOICES, cast
 from .tree import convert, tensors
 from .watches import _PASSED_ON, Place, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 # Where rounding shows after many positions only.
 _WAVES = {"sin", "cos", "polar"}
-# Where a little rounding may choose something else: no measure of what was lost.
-_CHOICES = {"argmax", "argmin", "argsort", "bucketize", "floor", "multinomial", "round", "sign"}
-_CHOICES |= {"searchsorted", "sort", "topk"}
 _LONG = 640
 _NUMBERS = 100_000  # that long inputs may have in all
 
@@ -160,7 +157,7 @@ class Comparison:
             fix = "Make the constant fit the type: `torch.finfo(x.dtype).min`."
             yield finding(where or lost[0], f"{problem}: {said}" if problem else said, "NN303", fix)
             return
-        if watch.names & _CHOICES:
+        if watch.names & CHOICES:
             return
         noisy = self.reference(dtype)
         spread(noisy, step)

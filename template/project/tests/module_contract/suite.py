@@ -20,7 +20,7 @@ class ModuleContract(Contract):
     """
 
     forward_marks: ClassVar[tuple[pytest.MarkDecorator, ...]] = ()
-    shows_arguments = True
+    strict = True
 
     @pytest.fixture(autouse=True)
     def _mark_forward(self, request: pytest.FixtureRequest) -> None:

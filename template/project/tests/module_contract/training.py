@@ -16,7 +16,12 @@ from torch.utils.checkpoint import checkpoint
 from .core import SOUND, Case, Findings, check, unexpected
 from .findings import NotApplicable, finding, require
 from .isolation import process_group
-from .tree import disagreement, join, learns, submodules, tensors
+from .tree import difference, disagreement, join, learns, submodules, tensors
+
+
+# Where a little rounding may choose something else, and a gradient is by convention.
+CHOICES = {"argmax", "argmin", "argsort", "bucketize", "ceil", "floor", "multinomial", "round"}
+CHOICES |= {"searchsorted", "sign", "sort", "topk"}
 
 
 def differentiable(tree: object) -> list[Tensor]:
@@ -71,7 +76,9 @@ def gradients(case: Case) -> Findings:
             yield finding(name, "its gradient is not finite")
     yield from unused(module, without, called)
     leaves = differentiable(inputs)
-    if leaves and all(leaf.grad is None for leaf in leaves):
+    # What depends on the input's shape alone, as a table of positions does, has no gradient there.
+    depends = leaves and difference(case.call(module, case.inputs(seed=1)), case.call(module))
+    if depends and all(leaf.grad is None for leaf in leaves):
         problem = "no floating-point input gets a gradient"
         yield finding("inputs", problem, fix="Remove the `detach()` on the way.")
 
@@ -121,14 +128,16 @@ def optimizer_step(case: Case) -> Findings:
 
 
 class PrecisionWatch(TorchFunctionMode):
-    """Notes whether a module leaves double precision on the way, as norms in float32 do."""
+    """Notes whether a module leaves double precision, as norms in float32 do, and what it calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lowered = False
+        self.names: set[str] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
+        self.names.add(getattr(func, "__name__", ""))
         given = {tensor.dtype for _, tensor in tensors((args, kwargs))}
         given_back = {tensor.dtype for _, tensor in tensors(result)}
         if torch.float64 in given and given_back & {torch.float32, torch.bfloat16, torch.float16}:
@@ -169,6 +178,7 @@ def gradcheck(case: Case) -> Findings:
     try:
         agree(compute, list(varied.values()), fast_mode=True, check_undefined_grad=False)
     except GradcheckError as error:
+        require(not watch.names & CHOICES, "the gradient through what is rounded is a choice")
         text = str(error).strip().splitlines()[0].rstrip(",.")
         number = re.search(r"input (\d+)", text)
         path = list(varied)[int(number[1])] if number else "backward"
