@@ -25,6 +25,8 @@ def same_rows(batch: int) -> tuple[int, int]:
 class Stated(Contract):
     """The contract of what a function builds; `device` and `dtype` go on if it takes them."""
 
+    strict = True
+
     def __init__(self, make: Callable[..., nn.Module], inputs: Inputs, shape: Shape) -> None:
         self.make = make
         self.inputs = inputs  # type: ignore[method-assign]

@@ -9,7 +9,8 @@ from module_contract.core import CHECKS
 ELSEWHERE = {
     *("registry", "repeated_modules", "initialisation", "creation", "unchanged_inputs"),
     *("host_fetches", "devices", "retained_state", "eval_determinism", "bounded_memory"),
-    *("optimizer_step", "meta_initialisation", "data_parallel", "cuda"),
+    *("optimizer_step", "meta_initialisation", "data_parallel", "cuda", "changed_context"),
+    *("untracked_state", "shared_defaults", "ties", "nested_state_dict", "precision"),
 }
 
 

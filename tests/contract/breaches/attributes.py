@@ -192,14 +192,6 @@ class LeafThatShouldLearn(nn.Module):
         return x * self.scale
 
 
-@breaks("NN201", at="attributes.py")
-class TensorOnTheClass(nn.Module):
-    scale = torch.full((4,), 2.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale
-
-
 MEANS = torch.full((4,), 0.5)
 
 

@@ -85,6 +85,13 @@ class OverridesTrain(WithLinear):
         return self
 
 
+@fails("mode_switch", says="linear: the constructor freezes it in eval mode")
+class ThawsChild(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear.requires_grad_(False).eval()
+
+
 @fails("mode_difference", says="does more than set `training`")
 class TrainDoublesScale(WithLinear):
     scale = 1.0

@@ -65,10 +65,10 @@ class BareAssertion(WithLinear):
 class CountsItsCalls(WithLinear):
     def __init__(self) -> None:
         super().__init__()
-        self.steps = 0
+        self.register_buffer("steps", torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        self.steps += 1
+        self.steps.add_(1)
         return self.linear(x) + self.steps
 
 
@@ -83,11 +83,11 @@ class ReadsThroughAlias(WithLinear):
 
 
 @fails("vmap", says="vmap")
-class BooleanMask(WithLinear):
+class FillsFixedRows(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x).clone()
-        y[y > 0] = 0.0
-        return y
+        y = self.linear(x)
+        rows = torch.empty(y.shape, device=y.device, dtype=y.dtype)
+        return rows.copy_(y)
 
 
 @fails("compilation", says="does not compile: Unsupported: Call to `torch._dynamo.graph_break()`.")
@@ -120,6 +120,22 @@ class CountsFirst(WithLinear):
         if self.training:
             self.count.add_(1)
         return self.linear(x)
+
+
+@fails("resumption", says="ready: something outside the state dict decides how training goes on")
+class FlagNotSaved(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4))
+        self.register_buffer("ready", torch.zeros(1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x) - self.mean
+        if self.training:
+            with torch.no_grad():
+                self.mean.copy_(torch.where(self.ready > 0, self.mean, x.mean(0)))
+                self.ready.fill_(1.0)
+        return y
 
 
 @fails("representation", says="does not show the argument steps=7")

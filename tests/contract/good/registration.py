@@ -84,6 +84,12 @@ class TiedEmbedding(nn.Module):
         self.head = nn.Linear(4, 6, bias=False, device=device, dtype=dtype)
         self.head.weight = self.embedding.weight
 
+    def _apply(self, fn: Any, recurse: bool = True) -> "TiedEmbedding":
+        super()._apply(fn, recurse)
+        # Where the tensors are replaced, as by `to_empty`, each name gets a parameter of its own.
+        self.head.weight = self.embedding.weight
+        return self
+
     def forward(self, tokens: Tensor) -> Tensor:
         return self.head(self.embedding(tokens))
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from .suite import contract_case as contract_case
 
 # The files with the checks; importing one adds its checks to the suite.
-_CHECKS = ("construction", "devices", "exporters", "forward", "processes", "state", "training")
+_CHECKS = (
+    *("construction", "contexts", "copies", "devices", "exporters", "forward", "precision"),
+    *("processes", "state", "training"),
+)
 _HOMES = {
     "Contract": "core",
     "ContractViolation": "findings",

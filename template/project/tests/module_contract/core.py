@@ -34,6 +34,9 @@ class Contract:
     parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]] | None] = None
     opt_out: ClassVar[Mapping[str, str]] = {}
     torchscript: ClassVar[bool] = False
+    # Whether advice fails too, as in generated code: what `repr` shows, examples in docstrings, and
+    # a batch of none that torch cannot reshape. Nearly every published package would fail it.
+    strict: ClassVar[bool] = False
     # In which modes a check calls forward that has no mode of its own: training, eval.
     _modes: ClassVar[tuple[bool, ...]] = (True, False)
     # The checks that run, which wait for one another alone; all of them where none is named.
@@ -213,12 +216,15 @@ CHECKS: dict[str, Check] = {}
 
 # The checks that find causes, in the order in which one breach shows: what fails in one of them
 # would only be repeated, less clearly, by the checks after it.
-BUILT = ("construction", "registry", "initialisation")
+BUILT = ("construction", "shared_defaults", "registry", "initialisation")
 RUNS = (*BUILT, "forward", "creation", "unchanged_inputs")
 STEADY = (*RUNS, "host_fetches", "devices", "retained_state", "eval_determinism")
 SOUND = (*STEADY, "repetition", "state_dict")
 # What `forward` does to an attribute is wrong there, not where `__init__` makes it.
-_OF_FORWARD = ("retained_state", "repetition", "bounded_memory", "optimizer_step")
+_OF_FORWARD = (
+    *("retained_state", "repetition", "bounded_memory", "optimizer_step"),
+    *("changed_context", "untracked_state"),
+)
 
 
 def check(*, after: tuple[str, ...], calls_forward: bool = True, slow: bool = False) -> Decorator:

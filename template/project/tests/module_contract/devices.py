@@ -9,7 +9,16 @@ from .core import BUILT, NO_SHAPES, RUNS, SOUND, Case, Findings, check, in_each_
 from .findings import Finding, NotApplicable, finding, require
 from .isolation import mark_uninitialised_memory
 from .training import make_double
-from .tree import arguments, convert, disagreement, is_lazy, state_of, submodules, tensors
+from .tree import (
+    arguments,
+    convert,
+    disagreement,
+    is_lazy,
+    overrides,
+    state_of,
+    submodules,
+    tensors,
+)
 from .watches import DeviceWatch
 
 # What torch says of an operation that it lacks in that precision on the CPU.
@@ -163,8 +172,13 @@ def dtype_argument(case: Case) -> Findings:
 
 def of_other_type(module: nn.Module, dtype: torch.dtype, fix: str) -> Findings:
     """The floating-point state that does not have the type asked for."""
-    for path, tensor in state_of(module):
-        if tensor.is_floating_point() and tensor.dtype is not dtype:
+    state = [(path, tensor) for path, tensor in state_of(module) if tensor.is_floating_point()]
+    others = any(tensor.dtype is dtype for _, tensor in state)
+    for path, tensor in state:
+        # An override of `_apply` that spares a buffer, or a part of the module, does so on purpose.
+        spared = others or not isinstance(tensor, nn.Parameter)
+        chosen = spared and overrides(module, path.rpartition(".")[0], "_apply")
+        if tensor.dtype is not dtype and not chosen:
             yield finding(path, f"is {tensor.dtype} instead of {dtype}", fix=fix)
 
 

@@ -11,10 +11,27 @@ from torch.func import vmap as vectorised
 
 from .core import BATCH, BUILT, RUNS, SOUND, Case, Findings, check, unexpected
 from .findings import NotApplicable, finding, require
-from .tree import apply, convert, difference, disagreement, is_shape, narrowed, shapes, tensors
+from .tree import (
+    apply,
+    convert,
+    difference,
+    disagreement,
+    is_shape,
+    learns,
+    narrowed,
+    overrides,
+    shapes,
+    state_of,
+    submodules,
+    tensors,
+)
 from .watches import DeviceWatch, lines_that_change, random_states
 
-_NO_BATCHING_RULE = ("Batching rule not implemented", "do not yet support")
+_NO_BATCHING_RULE = (
+    *("Batching rule not implemented", "do not yet support"),
+    # A boolean mask as an index, say: its result has a shape that depends on values.
+    "operators that can support dynamic shape",
+)
 _CLEAR = (ValueError, RuntimeError, TypeError, IndexError, AssertionError)
 _ANY_SIZE = "Keep the batch dimension whatever its size."
 
@@ -88,14 +105,37 @@ def eval_determinism(case: Case) -> Findings:
 @check(after=BUILT, calls_forward=False)
 def mode_switch(case: Case) -> Findings:
     """`train()` and `eval()` reach every child."""
-    module = case.build()
+    module = case.raw_build()
+    frozen = frozen_parts(module)
     for training in (False, True):
         module.train() if training else module.eval()
         problem = f"`{'train' if training else 'eval'}()` does not reach it"
         for path, part in module.named_modules():
-            if part.training is not training:
+            if part.training is not training and not (training and kept_in_eval(module, path)):
                 fix = "Call `super().train(mode)` in an override of `train`."
                 yield finding(path or type(part).__name__, problem, fix=fix)
+    for path in frozen:
+        if module.get_submodule(path).training:
+            problem = "the constructor freezes it in eval mode, and the first `train()` undoes that"
+            fix = f"Override `train`: call `super().train(mode)`, then `self.{path}.eval()`."
+            yield finding(path, problem, fix=fix)
+
+
+def kept_in_eval(module: nn.Module, path: str) -> bool:
+    """Whether an override of `train` leaves a part in eval mode on purpose: frozen, or one of many."""
+    part = module.get_submodule(path)
+    reached = any(one.training for _, one in submodules(module) if one is not module)
+    return overrides(module, path, "train") and bool(path) and (reached or not learns(part))
+
+
+def frozen_parts(module: nn.Module) -> list[str]:
+    """The children that a constructor left in eval mode with nothing that learns."""
+    found: list[str] = []
+    for path, part in submodules(module) if module.training else ():
+        inner = path.startswith(tuple(f"{outer}." for outer in found))
+        if not part.training and not learns(part) and state_of(part) and not inner:
+            found.append(path)
+    return found
 
 
 @check(after=(*SOUND, "mode_switch"))
@@ -103,8 +143,8 @@ def mode_difference(case: Case) -> Findings:
     """The modes differ by what reads `self.training`, not by what `train()` does besides."""
     switched, flagged = case.build(training=False), case.build(training=False)
     switched.train()
-    for part in flagged.modules():
-        part.training = True
+    for part, same in zip(flagged.modules(), switched.modules(), strict=True):
+        part.training = same.training
     actual, expected = case.evaluate(switched), case.evaluate(flagged)
     problem, fix = "does more than set `training`", "Decide by `self.training` in `forward`."
     yield from disagreement("train()", problem, actual, expected, fix=fix)
@@ -131,6 +171,8 @@ def of_size(case: Case, batch: int, fix: str, *, training: bool = False) -> Find
         except Exception as error:
             if "Expected more than 1 value per channel" in str(error):
                 raise NotApplicable("batch statistics need more than one value") from None
+            if "cannot reshape tensor of 0 elements" in str(error) and not case.contract.strict:
+                raise NotApplicable("a batch of none is advice only (`strict = False`)") from None
             found = unexpected(error, f"for a batch of {batch} raises ", fix)
         else:
             if actual == expected or has_extras(actual, expected, training):
@@ -152,7 +194,7 @@ def empty_batch(case: Case) -> Findings:
     yield from of_size(case, 0, fix)
 
 
-@check(after=(*SOUND, "single_sample"))
+@check(after=(*SOUND, "single_sample", "changed_context"))
 def batch_invariance(case: Case) -> Findings:
     """In eval mode a sample's output does not depend on its neighbours in the batch."""
     case.require_batch()

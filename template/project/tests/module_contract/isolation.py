@@ -77,10 +77,13 @@ def process_group(address: str = "", *, rank: int = 0, size: int = 1) -> Iterato
     require_gloo()
     require(not distributed.is_initialized(), "a process group exists already")
     store = None if address else _DISTRIBUTED.HashStore()
+    # What is there before cannot refer to a wrapper, and takes a tenth of a second to look through.
+    gc.freeze()
     options: Any = {"rank": rank, "world_size": size, "timeout": PATIENCE}
     try:
         distributed.init_process_group("gloo", address or None, store=store, **options)
     except RuntimeError as error:
+        gc.unfreeze()
         raise NotApplicable(f"gloo does not start here: {error}") from None
     try:
         yield
@@ -95,4 +98,5 @@ def process_group(address: str = "", *, rank: int = 0, size: int = 1) -> Iterato
         # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
         # with it, for ever: it has to be gone by now, out of any cycle too.
         gc.collect()
+        gc.unfreeze()
         distributed.destroy_process_group()

@@ -19,8 +19,8 @@ from torch.nn.parallel import DistributedDataParallel
 from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
 from .findings import Finding, NotApplicable, finding, require
 from .isolation import isolated, process_group, require_gloo
-from .training import backpropagate, learns, objective
-from .tree import difference, disagreement, join, narrowed, submodules, tensors
+from .training import backpropagate, objective
+from .tree import difference, disagreement, join, learns, narrowed, submodules, tensors
 
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)

@@ -19,6 +19,7 @@ from .tree import (
     difference,
     disagreement,
     held_outside_registry,
+    is_lazy,
     join,
     length,
     package_of,
@@ -91,8 +92,14 @@ class Registry:
     def __init__(self, module: nn.Module) -> None:
         self.modules = dict(submodules(module))
         self.parameters = dict(module.named_parameters(remove_duplicate=False))
-        self.buffers = dict(module.named_buffers(remove_duplicate=False))
-        self.graphs = {name for name, buffer in self.buffers.items() if buffer.requires_grad}
+        self.buffers = {
+            join(path, name): buffer
+            for path, part in submodules(module)
+            for name, buffer in part._buffers.items()
+        }
+        self.graphs = {
+            name for name, one in self.buffers.items() if one is not None and one.requires_grad
+        }
         self.held = dict(held_outside_registry(module))
 
 
@@ -108,8 +115,14 @@ def changes(before: Registry, now: Registry) -> Findings:
             yield finding(path, "forward registers this parameter", "NN105")
     rebound = changed(before.buffers, now.buffers)
     for path in rebound:
-        problem = "forward rebinds the buffer, so its shape and graph may change unseen"
-        yield finding(path, problem, "NN203")
+        if path not in before.buffers:
+            problem = "forward registers this buffer, so a fresh module cannot load it"
+            fix = "Register it in `__init__`, in its shape, and fill it in place."
+            yield finding(path, problem, "NN203", fix)
+        # One that is registered as None may be filled once.
+        elif before.buffers[path] is not None or now.graphs & {path}:
+            problem = "forward rebinds the buffer, so its shape and graph may change unseen"
+            yield finding(path, problem, "NN203")
     for path in sorted(now.graphs.difference(before.graphs, rebound)):
         yield finding(path, "forward writes a value with its graph into the buffer", "NN202")
     known = set(map(id, before.held.values()))
@@ -152,7 +165,7 @@ def footprints(root: nn.Module) -> dict[str, int]:
     return sizes
 
 
-@check(after=STEADY)
+@check(after=(*STEADY, "untracked_state"))
 def repetition(case: Case) -> Findings:
     """In eval mode the same call again gives the same output: only training changes state."""
     module = case.build(training=False)
@@ -213,8 +226,8 @@ def loaded_output(case: Case) -> Findings:
     target = case.contract.build()
     expected = case.evaluate(source)
     target.eval()
-    # A lazy module takes its shapes from a first forward.
-    case.evaluate(target)
+    if is_lazy(target):
+        case.evaluate(target)
     target.load_state_dict(source.state_dict())
     problem = "something outside the state dict decides the output"
     fix = "Register it as a persistent buffer, or make it a constructor's argument."

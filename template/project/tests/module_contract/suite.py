@@ -23,6 +23,7 @@ class ModuleContract(Contract):
     """
 
     forward_marks: ClassVar[tuple[pytest.MarkDecorator, ...]] = ()
+    strict = True
 
     @pytest.fixture(autouse=True)
     def _mark_forward(self, request: pytest.FixtureRequest) -> None:

@@ -194,6 +194,17 @@ def state_of(module: nn.Module) -> list[tuple[str, Tensor]]:
     return [*module.named_parameters(), *module.named_buffers()]
 
 
+def overrides(root: nn.Module, path: str, method: str) -> bool:
+    """Whether a registered module, or one that it is a part of, has its own such method."""
+    names = path.split(".") if path else []
+    owners = [root.get_submodule(".".join(names[:count])) for count in range(len(names) + 1)]
+    return any(getattr(type(one), method) is not getattr(nn.Module, method) for one in owners)
+
+
+def learns(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
 def is_lazy(module: nn.Module) -> bool:
     return any(nn.parameter.is_lazy(tensor) for _, tensor in state_of(module))
 
@@ -271,6 +282,15 @@ def has_own_state(value: object, package: str) -> bool:
     own = package_of(value) == package or isinstance(value, types.SimpleNamespace)
     distribution = type(value).__module__.startswith("torch.distributions.")
     return (own or distribution) and hasattr(value, "__dict__")
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value is of Python alone: a number, a text, nothing, or a container of these."""
+    if isinstance(value, dict):
+        return all(is_plain(item) for item in value.values())
+    if isinstance(value, _CONTAINERS):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, _PLAIN)
 
 
 def length(value: object) -> int:

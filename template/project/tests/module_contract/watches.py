@@ -156,6 +156,8 @@ class DeviceWatch(TorchFunctionMode):
         self.split = ""
         # Kept alive, so that no later tensor takes over an identity.
         self.known: dict[int, Tensor] = {}
+        # Made of numbers alone, on the host: nothing waits for their values.
+        self.of_numbers: set[int] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
@@ -209,15 +211,20 @@ class DeviceWatch(TorchFunctionMode):
         """Note a value fetched to the host; lengths apart, for they may turn out legal."""
         lengths = name in ("cpu()", "to('cpu')") and not args[0].is_floating_point()
         notes = self.fetched_lengths if lengths else self.noted["NN404"]
-        notes.setdefault(line, f"`.{name}` fetches a tensor of shape {tuple(args[0].shape)}")
+        if id(args[0]) not in self.of_numbers:
+            notes.setdefault(line, f"`.{name}` fetches a tensor of shape {tuple(args[0].shape)}")
 
     def note_result(self, name: str, line: Place, args: Any, kwargs: Any, result: Any) -> None:
         """Note what a factory, which is given no tensor, left on another device."""
         # A scalar tensor, a value to fill with, may be on any device.
-        given = any(tensor.dim() for _, tensor in tensors((args, kwargs)))
+        met = [tensor for _, tensor in tensors((args, kwargs))]
+        given = any(tensor.dim() for tensor in met)
         makes = kwargs.get("device") is None and not given
+        numbers = all(id(tensor) in self.of_numbers for tensor in met)
         for _, tensor in tensors(result):
             self.known[id(tensor)] = tensor
+            if numbers and kwargs.get("device") is None:
+                self.of_numbers.add(id(tensor))
             if makes and self.is_away(tensor):
                 made = f"`torch.{name}` makes a tensor of shape {tuple(tensor.shape)}"
                 self.note("NN302", line, f"{made} without `device=`")
