@@ -354,7 +354,9 @@ class Expressions:
             if value.kind in CONTAINERS or (value.kind == "module" and value.items):
                 found += [*value.items, *value.late]
             elif value.is_tensor or value.kind == "argument":
-                found.append(self.derived("tensor" if value.is_tensor else "other", node, [value]))
+                made = self.derived("tensor" if value.is_tensor else "other", node, [value])
+                made.source = value if value.is_tensor else None
+                found.append(made)
             else:
                 found.append(self.derived("other", node, [value]))
         return found

@@ -73,7 +73,7 @@ def torchscript(case: Case) -> Findings:
         raise NotApplicable("the module does not promise TorchScript (`torchscript = True`)")
     module = case.build(training=False)
     try:
-        scripted = torch.jit.script(module)
+        scripted = torch.jit.script(module)  # noqa: NN502
     except Exception as error:
         yield unexpected(error, "cannot be scripted: ")
         return
