@@ -693,6 +693,8 @@ class Expressions:
         made.scalar = name in ("torch.tensor", "torch.as_tensor", "torch.scalar_tensor") and (
             literal or (isinstance(data, ast.UnaryOp) and isinstance(data.operand, ast.Constant))
         )
+        if name.endswith("_like"):
+            made.detached = True  # the size of the input, not its values
         if name in ("torch.argmax", "torch.argmin", "torch.argsort", "torch.nonzero"):
             made.detached = True
         return made

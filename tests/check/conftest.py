@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from nnscaffold.contract.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+# This folder's own modules.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class _Index:

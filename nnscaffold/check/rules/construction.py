@@ -30,7 +30,7 @@ def find_missing(model: ClassModel) -> Iterator[Finding]:
         return
     if any(_initialises(model, call) for call in _in_constructor(model)):
         return
-    fix = Fix("Call `super().__init__()` first", (_insertion(model, constructor),))
+    fix = _skipping(model) or _first_call(model, constructor)
     message = f"`{model.name}.__init__` never reaches `nn.Module.__init__`"
     yield model.file.finding("NN101", model.file.head(constructor), message, model.name, fix)
 
@@ -113,15 +113,36 @@ def _docstring(function: Function) -> bool:
     return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
 
 
-def _insertion(model: ClassModel, constructor: Function) -> Edit:
-    """The edit that puts the call before the first statement after the docstring."""
+def _skipping(model: ClassModel) -> Fix | None:
+    """Begin the search for the next constructor where the class itself is."""
+    for call in _in_constructor(model):
+        target = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
+        is_super = isinstance(target, ast.Call) and getattr(target.func, "id", "") == "super"
+        if call.method == "__init__" and is_super and target is not None and target.args:
+            return Fix("Call `super()` without arguments", (model.file.replace(target, "super()"),))
+    return None
+
+
+def _first_call(model: ClassModel, constructor: Function) -> Fix:
+    """Call the constructor of `nn.Module` first, past a mixin whose own would not."""
+    if not _blocking_base(model):
+        edit = _insertion(model, constructor, "super().__init__()")
+        return Fix("Call `super().__init__()` first", (edit,))
+    spelled, imports = model.file.spelled("torch.nn.Module")
+    own = constructor.args.args[0].arg if constructor.args.args else "self"
+    call = f"{spelled}.__init__({own})"
+    return Fix(f"Call `{call}` first", (_insertion(model, constructor, call), *imports))
+
+
+def _insertion(model: ClassModel, constructor: Function, call: str) -> Edit:
+    """The edit that puts a call before the first statement after the docstring."""
     file = model.file
     after_docstring = _docstring(constructor) and len(constructor.body) > 1
     if _docstring(constructor) and not after_docstring:
         span = file.span(constructor.body[0])
         indent = " " * span.column
         end = (span.end_line, span.end_column)
-        return Edit(Span(*end, *end), f"\n{indent}super().__init__()")
+        return Edit(Span(*end, *end), f"\n{indent}{call}")
     statement = constructor.body[1] if after_docstring else constructor.body[0]
     line = statement.lineno
     if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.decorator_list:
@@ -129,8 +150,8 @@ def _insertion(model: ClassModel, constructor: Function) -> Edit:
     column = file.column(line, statement.col_offset)
     before = file.lines[line - 1][:column]
     if before.strip():  # `def __init__(self): self.x = 1`
-        return Edit(Span(line, column, line, column), "super().__init__(); ")
-    return Edit(Span(line, column, line, column), f"super().__init__()\n{before}")
+        return Edit(Span(line, column, line, column), f"{call}; ")
+    return Edit(Span(line, column, line, column), f"{call}\n{before}")
 
 
 def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None:

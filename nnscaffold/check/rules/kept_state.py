@@ -31,7 +31,9 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
         values = list(flat(one.values))
         if one.how in ("grow", "item") and not _caches_by_key(model, one):
             kept = [value for value in values if value.is_tensor or value.from_input]
-            grows = one.how == "grow" and any(value.is_tensor for value in kept)
+            grows = one.how == "grow" and (
+                any(value.is_tensor for value in kept) or _only_grows(model, name)
+            )
             if not grows and not any(_holds_graph(value) for value in kept):
                 continue
             if not any(value.kind in CONTAINERS for value in model.attributes.get(name, ())):
@@ -150,6 +152,11 @@ def _is_kept(model: ClassModel, one: Assign) -> bool:
     about = [test for test in tests if mentions(test, one.attribute) or _names(test, one.attribute)]
     if not about:
         return False
+    if any(
+        other.attribute == one.attribute and other.order > one.order and not other.where.guards
+        for other in model.forward_assigns()
+    ):
+        return False  # each call replaces it
     return not any(mentions(test, "device") and mentions(test, "dtype") for test in about) and not (
         any(mentions(test, "device") for test in about)
         and any(mentions(test, "shape", "size", "numel", "seq_len") for test in about)
@@ -166,10 +173,11 @@ def _names(test: ast.expr, attribute: str) -> bool:
 def _caches_by_key(model: ClassModel, one: Assign) -> bool:
     """Whether an item is set only where its key is missing."""
     return one.how == "item" and any(
-        isinstance(guard.test, ast.Compare)
-        and isinstance(guard.test.ops[0], ast.NotIn | ast.In | ast.Is)
-        and mentions(guard.test, one.attribute)
+        isinstance(part, ast.Compare)
+        and isinstance(part.ops[0], ast.NotIn | ast.In | ast.Is)
+        and mentions(part, one.attribute)
         for guard in one.where.guards
+        for part in ast.walk(guard.test)
     )
 
 
@@ -206,7 +214,11 @@ def _is_number(model: ClassModel, one: Assign) -> bool:
         for value in other.values
     ]
     if one.how == "grow":
-        lists = bool(before) and all(value.kind == "list" for value in before)
+        lists = (
+            bool(before)
+            and not _only_grows(model, one.attribute)
+            and all(value.kind == "list" for value in before)
+        )
         return lists and not any(v.is_tensor or v.kind == "module" for v in flat(one.values))
     if one.how not in ("assign", "in-place"):
         return False
@@ -219,6 +231,12 @@ def _is_number(model: ClassModel, one: Assign) -> bool:
         # A setting of the constructor, which becomes another one.
         return all(value.kind == "number" for value in one.values)
     return bool(before) and all(value.kind == "number" for value in before)
+
+
+def _only_grows(model: ClassModel, name: str) -> bool:
+    """Whether a list of `self` is never read but to put something into it."""
+    grown = sum(one.attribute == name and one.how == "grow" for one in model.assigns)
+    return sum(read.attribute == name for read in model.reads) <= grown
 
 
 def _is_read(model: ClassModel, name: str) -> bool:

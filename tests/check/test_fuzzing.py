@@ -1,0 +1,109 @@
+"""No source makes the checker crash, and no fix makes Python of what is not."""
+
+from __future__ import annotations
+
+import ast
+import random
+import sysconfig
+import warnings
+from pathlib import Path
+
+import pytest
+from rewriting import findings_of, rewritten
+
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*/*.py"))
+_TOKENS = (
+    "self.x",
+    "None",
+    "x",
+    "self",
+    "()",
+    "[x]",
+    "{}",
+    "*x",
+    "0",
+    "lambda: x",
+    "''",
+    "nn.Linear",
+)
+
+
+def mutated(text: str, chance: random.Random) -> str:
+    """A text with a few lines dropped, doubled, moved or with a name replaced."""
+    lines = text.splitlines()
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(lines))
+        match chance.randrange(5):
+            case 0:
+                del lines[at]
+            case 1:
+                lines.insert(at, lines[at])
+            case 2:
+                lines.insert(chance.randrange(len(lines)), lines.pop(at))
+            case 3:
+                words = lines[at].split(" ")
+                words[chance.randrange(len(words))] = chance.choice(_TOKENS)
+                lines[at] = " ".join(words)
+            case _:
+                cut = chance.randrange(len(lines[at]) + 1)
+                lines[at] = lines[at][:cut] + chance.choice(_TOKENS) + lines[at][cut:]
+        if not lines:
+            return ""
+    return "\n".join(lines)
+
+
+def check_mutants(path: Path, count: int) -> int:
+    """Check and fix some mutants of a file; returns how many of them are Python."""
+    chance = random.Random(path.parent.name + path.name)
+    text = path.read_text(encoding="utf-8")
+    parsed = 0
+    for _ in range(count):
+        mutant = mutated(text, chance)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                ast.parse(mutant)
+        except SyntaxError:
+            continue
+        parsed += 1
+        after, _ = rewritten(mutant)
+        ast.parse(after)
+    return parsed
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_mutants_of_the_corpus(path: Path) -> None:
+    check_mutants(path, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_many_mutants_of_the_corpus(path: Path) -> None:
+    assert check_mutants(path, 120) > 20
+
+
+def check_tree(root: Path) -> int:
+    """Check every file of a tree by itself; returns how many could be."""
+    checked = 0
+    for path in sorted(root.rglob("*.py")):
+        if "site-packages" in path.relative_to(root).parts:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            with warnings.catch_warnings(action="ignore"):
+                ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        findings_of(text, str(path))
+        checked += 1
+    return checked
+
+
+@pytest.mark.slow
+def test_the_standard_library() -> None:
+    assert check_tree(Path(sysconfig.get_path("stdlib"))) > 500
+
+
+@pytest.mark.slow
+def test_all_of_torch() -> None:
+    torch = Path(sysconfig.get_path("purelib")) / "torch"
+    assert check_tree(torch) > 1000
