@@ -117,8 +117,9 @@ def _skipping(model: ClassModel) -> Fix | None:
     """Begin the search for the next constructor where the class itself is."""
     for call in _in_constructor(model):
         target = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
-        is_super = isinstance(target, ast.Call) and getattr(target.func, "id", "") == "super"
-        if call.method == "__init__" and is_super and target is not None and target.args:
+        if call.method != "__init__" or not isinstance(target, ast.Call) or not target.args:
+            continue
+        if isinstance(target.func, ast.Name) and target.func.id == "super":
             return Fix("Call `super()` without arguments", (model.file.replace(target, "super()"),))
     return None
 
