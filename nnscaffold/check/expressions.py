@@ -511,7 +511,7 @@ class Expressions:
             for value in values:
                 if how == "buffer":
                     kept.append(replace(value, kind="buffer", registered=True, items=[]))
-                    kept[-1].from_state = False
+                    kept[-1].from_state, kept[-1].makers = False, ()
                 else:
                     kept.append(value)
             self.model.attributes[attribute] = kept or [Value("other", node, registered=True)]
@@ -862,9 +862,11 @@ def _derived(kind: str, node: ast.AST | None, found: list[Value]) -> Value:
     """A value that is computed from others."""
     made = Value(kind, node)  # type: ignore[arg-type]
     for value in found:
+        if value.kind in ("number", "text", "none", "class"):
+            continue
         if value.kind == "argument" or value.from_input or value.argument:
             made.from_input = True
-        if value.detached or value.kind in ("number", "text", "none", "class"):
+        if value.detached:
             continue
         if value.kind == "parameter" or value.from_state:
             made.from_state = True

@@ -166,6 +166,9 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
 
 def _is_computed(value: object) -> bool:
     """Whether it is a tensor that depends on an input or on the module's state."""
+    makers = value.makers  # type: ignore[attr-defined]
+    if makers and all(maker.name != "torch.as_tensor" for maker in makers):
+        return False  # of numbers only, and on the default device: a draw, say
     depends = (
         value.from_input  # type: ignore[attr-defined]
         or value.from_state  # type: ignore[attr-defined]
