@@ -114,7 +114,7 @@ def _read_method(
     for node in ast.walk(method):
         if isinstance(node, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id == own:
-                if isinstance(node.ctx, ast.Load):
+                if isinstance(node.ctx, ast.Load | ast.Del):
                     reads.add(node.attr)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
