@@ -69,10 +69,26 @@ def _find_positions(model: ClassModel) -> Iterator[Finding]:
             for other in model.forward_calls()
             if other.node.args
         )
-        if cast or (isinstance(dtype, ast.Attribute) and dtype.attr == "dtype"):
+        if cast or (
+            isinstance(dtype, ast.Attribute)
+            and dtype.attr == "dtype"
+            and not _is_promoted(model.methods.get(call.where.function), dtype.value)
+        ):
             message = "positions are counted in the module's precision, which half precision rounds"
             where = f"{model.name}.{call.where.function}"
             yield model.file.finding("NN303", call.node, message, where)
+
+
+def _is_promoted(function: ast.AST | None, tensor: ast.expr) -> bool:
+    """Whether the function casts a tensor before it asks for its dtype: `x = x.to(working)`."""
+    return function is not None and any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr in ("to", "float", "double")
+        and any(ast.dump(one) == ast.dump(tensor).replace("Load", "Store") for one in node.targets)
+        for node in ast.walk(function)
+    )
 
 
 def _is_too_large(node: ast.expr) -> bool:
