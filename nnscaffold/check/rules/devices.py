@@ -141,6 +141,8 @@ def find_factories(model: ClassModel) -> Iterator[Finding]:
         if call.name not in FACTORIES or not call.results:
             continue
         result = call.results[0]
+        if call.name == "torch.randperm":
+            continue  # it is an index by nature
         if id(result) not in model.met or result.scalar or _has_no_dimension(call):
             continue
         name = call.name.rpartition(".")[2]
