@@ -181,8 +181,11 @@ class Expressions:
     ) -> list[Value]:
         outer, self.scope = self.scope, dict(self.scope)
         before, self.where = self.where, replace(self.where, loop=node)
+        visited: list[Value] = []
         for part in node.generators:
-            self.bind(part.target, self.items_of(self.values_of(part.iter), part.iter), part.target)
+            each = self.items_of(self.values_of(part.iter), part.iter)
+            visited = [*each, *contained(each)]
+            self.bind(part.target, each, part.target)
             for test in part.ifs:
                 self.values_of(test)
         if isinstance(node, ast.DictComp):
@@ -190,7 +193,8 @@ class Expressions:
             items = self.values_of(node.value)
         else:
             items = self.values_of(node.elt)
-        self.note_repeats(items, node)
+        # What the innermost loop goes through comes once.
+        self.note_repeats([one for one in items if one not in visited], node)
         self.scope, self.where = outer, before
         kinds = {ast.SetComp: "set", ast.DictComp: "dict"}
         return [Value(kinds.get(type(node), "list"), node, items=list(items), **_origin(items))]  # type: ignore[arg-type]
@@ -788,6 +792,8 @@ class Expressions:
             return receiver[0]
         if method == "requires_grad_":
             return receiver[0]
+        if method.startswith("is_") and method != "is_nonzero":
+            return Value("other", node)
         if method in NOT_TENSORS and method not in ("type",):
             return self.derived("other", node, receiver) if method == "item" else Value("other", node)
         if method == "float" and receiver[0].kind == "parameter":
