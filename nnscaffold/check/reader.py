@@ -113,7 +113,8 @@ class Reader(Expressions):
             What the names hold after the block; nothing where it never ends.
         """
         before, scope = self.where, self.scope
-        self.where = replace(before, **changes)  # type: ignore[arg-type]
+        fails = before.fails or _fails(body)
+        self.where = replace(before, fails=fails, **changes)  # type: ignore[arg-type]
         self.scope = dict(scope)
         self._branch += 1
         self._block(body)
@@ -378,6 +379,18 @@ _DICTIONARIES: dict[str, How] = {
 
 def _is_pair(value: Value) -> bool:
     return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
+
+
+def _fails(body: list[ast.stmt]) -> bool:
+    """Whether a block ends with an error: `raise`, or `assert False` in one of its forms."""
+    last = body[-1] if body else None
+    test: ast.expr | None = last.test if isinstance(last, ast.Assert) else None
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and last.value.args:
+        function = last.value.func
+        if isinstance(function, ast.Attribute) and function.attr in ("_assert", "_check"):
+            test = last.value.args[0]
+    false = isinstance(test, ast.Constant) and test.value is False
+    return isinstance(last, ast.Raise) or false
 
 
 def _ends(body: list[ast.stmt]) -> bool:

@@ -142,6 +142,8 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
         for value in values
     }
     for call in model.forward_calls():
+        if call.where.fails:
+            continue  # nobody waits for what is about to fail
         where = f"{model.name}.{call.where.function}"
         fetched = call.method in HOST_FETCHES and not call.name
         if fetched and any(_is_computed(value) for value in call.receiver):
@@ -157,6 +159,8 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
 
     for decision in model.decisions:
         if decision.where.function not in model.in_forward or decision.where.nested:
+            continue
+        if decision.where.fails:
             continue
         if any(value.kind == "tensor" and _is_computed(value) for value in decision.values):
             message = "the value of a tensor decides what runs: it is fetched to the host"
