@@ -21,7 +21,7 @@ from nnscaffold.check.torch_names import (
     UNWRITTEN,
     VIEWS,
 )
-from nnscaffold.check.values import CONTAINERS, TENSORS, Value, contained, register
+from nnscaffold.check.values import CONTAINERS, TENSORS, Value, attach, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -681,6 +681,8 @@ class Expressions:
         )
         if name in ("torch.argmax", "torch.argmin", "torch.argsort", "torch.nonzero"):
             made.detached = True
+        if name.endswith("_like"):
+            made.detached = True  # until something with a graph is written into it
         return made
 
     def _method_call(
@@ -789,6 +791,7 @@ class Expressions:
         self.model.uses.append(Use([*receiver, *given], node, "operand", self.where))
         if method.endswith("_") and not method.endswith("__") and method != "requires_grad_":
             self.model.writes.append(Write(receiver, node, "method", self.where, method))
+            attach(receiver, given)
             return receiver[0]
         if method == "requires_grad_":
             return receiver[0]

@@ -10,7 +10,7 @@ from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
 from nnscaffold.check.expressions import Expressions
 from nnscaffold.check.torch_names import NO_GRAD
-from nnscaffold.check.values import CONTAINERS, Value, contained, register
+from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,6 +178,7 @@ class Reader(Expressions):
                 return
         if any(value.is_tensor or value.kind == "argument" for value in held):
             self.model.writes.append(Write(held, node, "operator", self.where))
+            attach(held, added)
             return
         if not containers and isinstance(node.target, ast.Name):
             # Of a tensor it is in place; a number becomes another one.
@@ -339,6 +340,7 @@ class Reader(Expressions):
         self, target: ast.Subscript, values: list[Value], node: ast.AST, value: ast.expr | None
     ) -> None:
         held = self.values_of(target.value)
+        attach(held, values)
         self.values_of(target.slice)
         for one in held:
             if one.kind in CONTAINERS:
