@@ -41,8 +41,11 @@ def find_literals(model: ClassModel) -> Iterator[Finding]:
             where = f"{model.name}.{method.name}"
             what = ast.unparse(node) if isinstance(node, ast.Constant) else _call_text(node)
             yield model.file.finding("NN301", node, f"`{what}` names a device", where)
+        bound = _bound_in(method)
         for part in ast.walk(method):
             if not isinstance(part, ast.Name) or not isinstance(part.ctx, ast.Load):
+                continue
+            if part.id in bound:
                 continue
             constant = names.constants.get(part.id)
             if constant is None or part.id in names.imported:
@@ -54,6 +57,16 @@ def find_literals(model: ClassModel) -> Iterator[Finding]:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             for node in _named_devices(statement.value):
                 yield model.file.finding("NN301", node, "names a device", model.name)
+
+
+def _bound_in(method: ast.AST) -> set[str]:
+    """The names that a method has of its own."""
+    return {
+        part.arg if isinstance(part, ast.arg) else part.id
+        for part in ast.walk(method)
+        if isinstance(part, ast.arg)
+        or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    }
 
 
 def _call_text(node: ast.AST) -> str:
