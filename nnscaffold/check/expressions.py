@@ -64,6 +64,10 @@ _OF_TENSORS = frozenset(
         *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
     }
 ) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}
+# Functions that have no gradient.
+_WITHOUT_GRADIENT = frozenset(
+    {*("argmax", "argmin", "argsort", "nonzero"), *("histc", "bincount", "bucketize", "searchsorted")}
+)
 _DTYPES = frozenset(
     {
         *("float", "float16", "float32", "float64", "half", "double", "bfloat16", "long", "int"),
@@ -676,10 +680,11 @@ class Expressions:
             made.unwritten = False
         data = node.args[0] if node.args else None
         literal = isinstance(data, ast.Constant) and not isinstance(data.value, str)
+        literal = literal or (bool(first) and all(value.kind == "number" for value in first))
         made.scalar = name in ("torch.tensor", "torch.as_tensor", "torch.scalar_tensor") and (
             literal or (isinstance(data, ast.UnaryOp) and isinstance(data.operand, ast.Constant))
         )
-        if name in ("torch.argmax", "torch.argmin", "torch.argsort", "torch.nonzero"):
+        if name.removeprefix("torch.") in _WITHOUT_GRADIENT:
             made.detached = True
         if name.endswith("_like"):
             made.detached = True  # until something with a graph is written into it

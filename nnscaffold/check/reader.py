@@ -190,7 +190,8 @@ class Reader(Expressions):
         if self.where.function == "forward" and not self.where.nested:
             # A tensor that leaves the module on the default device.
             made = [*values, *contained(values)]
-            self.model.met.update(id(maker) for value in made for maker in value.makers)
+            makers = [maker for value in made for maker in value.makers]
+            self.model.met.update(id(one) for one in makers if not _counts_places(one.node))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
@@ -381,6 +382,12 @@ _DICTIONARIES: dict[str, How] = {
 
 def _is_pair(value: Value) -> bool:
     return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
+
+
+def _counts_places(made: ast.AST | None) -> bool:
+    """Whether a factory is asked for integers, which serve as an index: a matcher's result."""
+    dtype = next((one.value for one in getattr(made, "keywords", ()) if one.arg == "dtype"), None)
+    return isinstance(dtype, ast.Attribute) and dtype.attr in ("int64", "long")
 
 
 def _fails(body: list[ast.stmt]) -> bool:

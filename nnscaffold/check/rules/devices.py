@@ -168,7 +168,8 @@ def _has_no_dimension(call: Call) -> bool:
     first = call.node.args[0] if call.node.args else None
     if isinstance(first, ast.Tuple | ast.List) and not first.elts:
         return call.name != "torch.tensor"
-    return False
+    # `torch.empty(0)` holds the place of what comes.
+    return call.name == "torch.empty" and isinstance(first, ast.Constant) and first.value == 0
 
 
 def _fix(model: ClassModel, call: Call) -> Fix | None:

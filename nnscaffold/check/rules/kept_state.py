@@ -98,7 +98,11 @@ def _cleared(model: ClassModel) -> set[str]:
         later = [
             other
             for other in model.forward_assigns()
-            if other.attribute == one.attribute and other.order > one.order and other.how == "assign"
+            if other.attribute == one.attribute
+            and other.order > one.order
+            and other.how == "assign"
+            # What `forward` reaches through its ancestors has run when it ends.
+            and (one.where.function != "forward" or other.where.function == "forward")
         ]
         if one.how == "assign" and one.values and not one.where.guards:
             if len(empty) == len(one.values) and not later:
