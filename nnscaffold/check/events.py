@@ -34,6 +34,7 @@ class Where:
         contexts: The dotted names of the contexts around it.
         loop: The innermost loop around it.
         nested: Whether it is in a function inside the method.
+        fails: Whether it is in a branch that ends with an error.
     """
 
     function: str
@@ -42,6 +43,7 @@ class Where:
     contexts: tuple[str, ...] = ()
     loop: ast.AST | None = None
     nested: bool = False
+    fails: bool = False
 
 
 @dataclass(frozen=True, eq=False)

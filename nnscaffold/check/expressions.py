@@ -20,7 +20,7 @@ from nnscaffold.check.torch_names import (
     UNWRITTEN,
     VIEWS,
 )
-from nnscaffold.check.values import CONTAINERS, Value, contained, register
+from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,6 +71,13 @@ _OF_TENSORS = frozenset(
         *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
     }
 ) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}
+# Functions that have no gradient.
+_WITHOUT_GRADIENT = frozenset(
+    {
+        *("argmax", "argmin", "argsort", "nonzero"),
+        *("histc", "bincount", "bucketize", "searchsorted"),
+    }
+)
 _DTYPES = frozenset(
     {
         *("float", "float16", "float32", "float64", "half", "double", "bfloat16", "long", "int"),
@@ -189,8 +196,11 @@ class Expressions:
     ) -> list[Value]:
         outer, self.scope = self.scope, dict(self.scope)
         before, self.where = self.where, replace(self.where, loop=node)
+        visited: list[Value] = []
         for part in node.generators:
-            self.bind(part.target, self.items_of(self.values_of(part.iter), part.iter), part.target)
+            each = self.items_of(self.values_of(part.iter), part.iter)
+            visited = [*each, *contained(each)]
+            self.bind(part.target, each, part.target)
             for test in part.ifs:
                 self.values_of(test)
         if isinstance(node, ast.DictComp):
@@ -198,7 +208,8 @@ class Expressions:
             items = self.values_of(node.value)
         else:
             items = self.values_of(node.elt)
-        self.note_repeats(items, node)
+        # What the innermost loop goes through comes once.
+        self.note_repeats([one for one in items if one not in visited], node)
         self.scope, self.where = outer, before
         kinds = {ast.SetComp: "set", ast.DictComp: "dict"}
         return [_container(kinds.get(type(node), "list"), node, list(items))]
@@ -519,7 +530,7 @@ class Expressions:
             for value in values:
                 if how == "buffer":
                     kept.append(replace(value, kind="buffer", registered=True, items=[]))
-                    kept[-1].from_state = False
+                    kept[-1].from_state, kept[-1].makers = False, ()
                 else:
                     kept.append(value)
             self.model.attributes[attribute] = kept or [Value("other", node, registered=True)]
@@ -690,13 +701,14 @@ class Expressions:
             made.unwritten = False
         data = node.args[0] if node.args else None
         literal = isinstance(data, ast.Constant) and not isinstance(data.value, str)
+        literal = literal or (bool(first) and all(value.kind == "number" for value in first))
         made.scalar = name in ("torch.tensor", "torch.as_tensor", "torch.scalar_tensor") and (
             literal or (isinstance(data, ast.UnaryOp) and isinstance(data.operand, ast.Constant))
         )
-        if name.endswith("_like"):
-            made.detached = True  # the size of the input, not its values
-        if name in ("torch.argmax", "torch.argmin", "torch.argsort", "torch.nonzero"):
+        if name.removeprefix("torch.") in _WITHOUT_GRADIENT:
             made.detached = True
+        if name.endswith("_like"):
+            made.detached = True  # until something with a graph is written into it
         return made
 
     def _method_call(
@@ -807,9 +819,12 @@ class Expressions:
             self.model.writes.append(
                 Write(receiver, node, "method", self.where, method, given=given)
             )
+            attach(receiver, given)
             return receiver[0]
         if method == "requires_grad_":
             return receiver[0]
+        if method.startswith("is_") and method != "is_nonzero":
+            return Value("other", node)
         if method in NOT_TENSORS and method not in ("type",):
             return (
                 self.derived("other", node, receiver) if method == "item" else Value("other", node)
@@ -891,9 +906,11 @@ def _derived(kind: str, node: ast.AST | None, found: list[Value]) -> Value:
     """A value that is computed from others."""
     made = Value(kind, node)  # type: ignore[arg-type]
     for value in found:
+        if value.kind in ("number", "text", "none", "class"):
+            continue
         if value.kind == "argument" or value.from_input or value.argument:
             made.from_input = True
-        if value.detached or value.kind in ("number", "text", "none", "class"):
+        if value.detached:
             continue
         if value.kind == "parameter" or value.from_state:
             made.from_state = True

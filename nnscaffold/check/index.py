@@ -120,7 +120,7 @@ def _read_method(
     reads: set[str] = set()
     for node in ast.walk(method):
         if isinstance(node, ast.Attribute):
-            if isinstance(node.ctx, ast.Load) and _is_own(node, own):
+            if isinstance(node.ctx, ast.Load | ast.Del) and _is_own(node, own):
                 reads.add(node.attr)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -10,7 +10,7 @@ from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
 from nnscaffold.check.expressions import Expressions
 from nnscaffold.check.torch_names import NO_GRAD
-from nnscaffold.check.values import CONTAINERS, Value, contained, register
+from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,8 +126,9 @@ class Reader(Expressions):
             What the names hold after the block; nothing where it never ends.
         """
         before, scope = self.where, self.scope
+        fails = before.fails or _fails(body)
         guards = (*before.guards, guard) if guard else before.guards
-        self.where = replace(before, guards=guards, loop=loop or before.loop)
+        self.where = replace(before, guards=guards, loop=loop or before.loop, fails=fails)
         self.scope = dict(scope)
         self._branch += 1
         self._block(body)
@@ -191,6 +192,7 @@ class Reader(Expressions):
                 return
         if any(value.is_tensor or value.kind == "argument" for value in held):
             self.model.writes.append(Write(held, node, "operator", self.where, given=added))
+            attach(held, added)
             return
         if not containers and isinstance(node.target, ast.Name):
             # Of a tensor it is in place; a number becomes another one.
@@ -202,7 +204,8 @@ class Reader(Expressions):
         if self.where.function == "forward" and not self.where.nested:
             # A tensor that leaves the module on the default device.
             made = [*values, *contained(values)]
-            self.model.met.update(id(maker) for value in made for maker in value.makers)
+            makers = [maker for value in made for maker in value.makers]
+            self.model.met.update(id(one) for one in makers if not _counts_places(one.node))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
@@ -361,6 +364,7 @@ class Reader(Expressions):
         value: ast.expr | None,
     ) -> None:
         held = self.values_of(target.value)
+        attach(held, values)
         self.values_of(target.slice)
         for one in held:
             if one.kind in CONTAINERS:
@@ -399,6 +403,24 @@ _DICTIONARIES: dict[str, How] = {
 
 def _is_pair(value: Value) -> bool:
     return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
+
+
+def _counts_places(made: ast.AST | None) -> bool:
+    """Whether a factory is asked for integers, which serve as an index: a matcher's result."""
+    dtype = next((one.value for one in getattr(made, "keywords", ()) if one.arg == "dtype"), None)
+    return isinstance(dtype, ast.Attribute) and dtype.attr in ("int64", "long")
+
+
+def _fails(body: list[ast.stmt]) -> bool:
+    """Whether a block ends with an error: `raise`, or `assert False` in one of its forms."""
+    last = body[-1] if body else None
+    test: ast.expr | None = last.test if isinstance(last, ast.Assert) else None
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and last.value.args:
+        function = last.value.func
+        if isinstance(function, ast.Attribute) and function.attr in ("_assert", "_check"):
+            test = last.value.args[0]
+    false = isinstance(test, ast.Constant) and test.value is False
+    return isinstance(last, ast.Raise) or false
 
 
 def _ends(body: list[ast.stmt]) -> bool:

@@ -127,10 +127,10 @@ TENSOR_CLASSES = frozenset(
 # Further functions of torch that return tensors: those that `__init__` methods use.
 _FUNCTIONS = """
 abs acos add addmm all any argmax argmin argsort asin atan atan2 atleast_1d atleast_2d baddbmm
-bernoulli block_diag bmm broadcast_to bucketize cartesian_prod cat cdist ceil clamp clone
+bernoulli bincount block_diag bmm broadcast_to bucketize cartesian_prod cat cdist ceil clamp clone
 column_stack combinations complex concat concatenate conj corrcoef cos cosh cov cross cummax cummin
 cumprod cumsum deg2rad det diag diag_embed diagflat diagonal diff div dot einsum empty_like erf exp
-expm1 fft flatten flip floor fmod frombuffer from_numpy full_like gather ger hstack hypot imag
+expm1 fft flatten flip floor fmod frombuffer from_numpy full_like gather ger histc hstack hypot imag
 index_select inner inverse kron lerp log log10 log1p log2 logical_and logical_not logical_or
 logsumexp masked_fill masked_select matmul matrix_exp max maximum mean median min minimum mm movedim
 mul multinomial multiply mv nan_to_num narrow neg nonzero norm normal ones_like outer permute

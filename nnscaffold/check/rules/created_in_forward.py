@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def find_parameters(model: ClassModel) -> Iterator[Finding]:
     """NN105: `forward` makes a parameter."""
+    if _optimizes(model):
+        return
     for call in model.forward_calls():
         own = bool(call.receiver) and call.receiver[0].name == "self"
         if call.name in PARAMETERS or (call.method == "register_parameter" and own):
@@ -26,6 +28,11 @@ def find_parameters(model: ClassModel) -> Iterator[Finding]:
             yield model.file.finding("NN105", call.node, message, where)
 
 
+def _optimizes(model: ClassModel) -> bool:
+    """Whether `forward` brings its own optimizer: it fits something to each input."""
+    return any(call.name.startswith("torch.optim.") for call in model.forward_calls())
+
+
 def _is_none(node: ast.Call) -> bool:
     value = node.args[1] if len(node.args) > 1 else None
     return isinstance(value, ast.Constant) and value.value is None
@@ -33,6 +40,8 @@ def _is_none(node: ast.Call) -> bool:
 
 def find_modules(model: ClassModel) -> Iterator[Finding]:
     """NN106: `forward` builds a module that has state."""
+    if _optimizes(model):
+        return
     built = []
     for call in model.forward_calls():
         made = [one for one in call.results if one.kind == "module" and one.node is call.node]

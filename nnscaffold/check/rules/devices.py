@@ -43,8 +43,11 @@ def find_literals(model: ClassModel) -> Iterator[Finding]:
             where = f"{model.name}.{method.name}"
             what = ast.unparse(node) if isinstance(node, ast.Constant) else _call_text(node)
             yield model.file.finding("NN301", node, f"`{what}` names a device", where)
+        bound = _bound_in(method)
         for part in ast.walk(method):
             if not isinstance(part, ast.Name) or not isinstance(part.ctx, ast.Load):
+                continue
+            if part.id in bound:
                 continue
             constant = names.constants.get(part.id)
             if constant is None or part.id in names.imported:
@@ -56,6 +59,16 @@ def find_literals(model: ClassModel) -> Iterator[Finding]:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             for node in _named_devices(statement.value):
                 yield model.file.finding("NN301", node, "names a device", model.name)
+
+
+def _bound_in(method: ast.AST) -> set[str]:
+    """The names that a method has of its own."""
+    return {
+        part.arg if isinstance(part, ast.arg) else part.id
+        for part in ast.walk(method)
+        if isinstance(part, ast.arg)
+        or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    }
 
 
 def _call_text(node: ast.AST) -> str:
@@ -150,6 +163,8 @@ def find_factories(model: ClassModel) -> Iterator[Finding]:
         if call.name not in FACTORIES or not call.results:
             continue
         result = call.results[0]
+        if call.name == "torch.randperm":
+            continue  # it is an index by nature
         if id(result) not in model.met or result.scalar or _has_no_dimension(call):
             continue
         if keyword(call.node, "device") is not None:
@@ -167,7 +182,8 @@ def _has_no_dimension(call: Call) -> bool:
     first = call.node.args[0] if call.node.args else None
     if isinstance(first, ast.Tuple | ast.List) and not first.elts:
         return call.name != "torch.tensor"
-    return False
+    # `torch.empty(0)` holds the place of what comes.
+    return call.name == "torch.empty" and isinstance(first, ast.Constant) and first.value == 0
 
 
 def _fix(model: ClassModel, call: Call) -> Fix | None:

@@ -142,6 +142,8 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
         for value in values
     }
     for call in model.forward_calls():
+        if call.where.fails:
+            continue  # nobody waits for what is about to fail
         where = f"{model.name}.{call.where.function}"
         fetched = call.method in HOST_FETCHES and not call.name
         if fetched and any(_is_computed(value) for value in call.receiver):
@@ -164,6 +166,8 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
     for decision in model.decisions:
         if decision.where.function not in model.in_forward or decision.where.nested:
             continue
+        if decision.where.fails:
+            continue
         if any(value.kind == "tensor" and _is_computed(value) for value in decision.values):
             message = "the value of a tensor decides what runs: it is fetched to the host"
             where = f"{model.name}.{decision.where.function}"
@@ -172,6 +176,8 @@ def find_fetches(model: ClassModel) -> Iterator[Finding]:
 
 def _is_computed(value: Value) -> bool:
     """Whether it is a tensor that depends on an input or on the module's state."""
+    if value.makers and all(maker.name != "torch.as_tensor" for maker in value.makers):
+        return False  # of numbers only, and on the default device: a draw, say
     held = value.from_state or value.kind in ("parameter", "buffer")
     depends = value.from_input or bool(value.argument) or held
     return depends and value.kind not in ("number", "text", "none", "class")

@@ -11,7 +11,7 @@ from nnscaffold.check.values import CONTAINERS, origin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.events import Assign
+    from nnscaffold.check.events import Assign, Guard, Read
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
     from nnscaffold.check.values import Value
@@ -31,6 +31,8 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
         values = list(flat(one.values))
         if one.how in ("grow", "item") and not _caches_by_key(model, one):
             kept = [value for value in values if value.is_tensor or value.from_input]
+            if _is_fresh(model, one):
+                continue
             grows = one.how == "grow" and (
                 any(value.is_tensor for value in kept) or _only_grows(model, name)
             )
@@ -41,6 +43,8 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
             message = f"`{one.where.function}` adds to `self.{name}` at each call, so memory grows"
         elif one.how in ("assign", "setattr", "in-place"):
             if one.where.no_grad or not any(_holds_graph(value) for value in values):
+                continue
+            if _is_moved(one.value, name):
                 continue
             held = model.attributes.get(name, ())
             if one.how == "in-place" and any(value.is_tensor for value in held):
@@ -68,6 +72,43 @@ def _find_written_graphs(model: ClassModel) -> Iterator[Finding]:
             yield model.file.finding("NN202", write.node, message, f"{model.name}.{name}")
 
 
+def _is_moved(node: ast.expr | None, attribute: str) -> bool:
+    """Whether what an attribute holds is only brought to a device or dtype."""
+    if isinstance(node, ast.ListComp) and len(node.generators) == 1:
+        each = node.generators[0]
+        same = isinstance(each.iter, ast.Attribute) and each.iter.attr == attribute
+        return same and _moves(node.elt) is not None
+    moved = _moves(node)
+    return isinstance(moved, ast.Attribute) and moved.attr == attribute
+
+
+def _moves(node: ast.expr | None) -> ast.expr | None:
+    """What a conversion converts; None where it is none."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in ("to", "cuda", "cpu", "type_as"):
+            return node.func.value
+    return None
+
+
+def _is_fresh(model: ClassModel, one: Assign) -> bool:
+    """Whether the same call has put another collection in its place before, on every way to it."""
+    earlier = [
+        other
+        for other in model.assigns
+        if other.attribute == one.attribute
+        and other.how == "assign"
+        and other.where.function == one.where.function
+        and other.order < one.order
+        and not any(_names(guard.test, one.attribute) for guard in other.where.guards)
+    ]
+    ways = {
+        frozenset(guard for guard in other.where.guards if guard not in one.where.guards)
+        for other in earlier
+    }
+    tests = {(guard.test, guard.holds) for way in ways if len(way) == 1 for guard in way}
+    return frozenset() in ways or any((test, not holds) in tests for test, holds in tests)
+
+
 def _cleared(model: ClassModel) -> set[str]:
     """The attributes that the same call empties again, or begins with."""
     found = set(model.deleted)
@@ -76,7 +117,11 @@ def _cleared(model: ClassModel) -> set[str]:
         if one.where.guards or not one.values:
             continue
         last = not any(
-            other.attribute == one.attribute and other.order > one.order for other in assigned
+            other.attribute == one.attribute
+            and other.order > one.order
+            # What `forward` reaches through its ancestors has run when it ends.
+            and (one.where.function != "forward" or other.where.function == "forward")
+            for other in assigned
         )
         is_none = all(value.kind == "none" for value in one.values)
         is_fresh = all(value.kind in ("list", "dict") for value in one.values)
@@ -149,8 +194,11 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
 def _is_kept(model: ClassModel, one: Assign) -> bool:
     """Whether an attribute is only filled where it is empty or too short, not by each call."""
     tests = [guard.test for guard in one.where.guards]
-    about = [test for test in tests if mentions(test, one.attribute) or _names(test, one.attribute)]
-    if not about:
+    about = [test for test in tests if _names(test, one.attribute)]
+    if not about or _is_renewed(model, one.attribute):
+        return False
+    keys = {name for name, value in _locals(model, one) if mentions(value, "device")}
+    if any(isinstance(test, ast.expr) and _compares(test, keys) for test in about):
         return False
     if any(
         other.attribute == one.attribute and other.order > one.order and not other.where.guards
@@ -163,22 +211,82 @@ def _is_kept(model: ClassModel, one: Assign) -> bool:
     )
 
 
-def _names(test: ast.expr, attribute: str) -> bool:
-    """Whether a condition asks `hasattr(self, "x")`."""
+def _is_renewed(model: ClassModel, attribute: str) -> bool:
+    """Whether a call replaces what it finds there: what it leaves is no cache, but its result."""
     return any(
-        isinstance(part, ast.Constant) and part.value == attribute for part in ast.walk(test)
+        _is_there(guard, attribute)
+        for one in model.forward_assigns()
+        if one.attribute == attribute and any(value.is_tensor for value in one.values)
+        for guard in one.where.guards
+    )
+
+
+def _is_there(guard: Guard, attribute: str) -> bool:
+    """Whether a condition holds where the attribute is filled already: it is not a cache's."""
+    test = guard.test
+    if (
+        not isinstance(test, ast.Compare)
+        or len(test.ops) != 1
+        or not mentions(test.left, attribute)
+    ):
+        return False
+    last = test.comparators[0]
+    if not isinstance(last, ast.Constant) or last.value is not None:
+        return False
+    return isinstance(test.ops[0], ast.IsNot if guard.holds else ast.Is)
+
+
+def _compares(test: ast.expr, names: set[str]) -> bool:
+    """Whether a condition compares something with one of these names."""
+    return any(
+        isinstance(part, ast.Compare)
+        and isinstance(part.ops[0], ast.NotEq | ast.Eq)
+        and any(
+            isinstance(one, ast.Name) and one.id in names for one in (part.left, *part.comparators)
+        )
+        for part in ast.walk(test)
+    )
+
+
+def _names(test: ast.expr, attribute: str) -> bool:
+    """Whether a condition asks for an attribute: `self.x is None`, `hasattr(self, "x")`."""
+    return any(
+        (isinstance(part, ast.Constant) and part.value == attribute)
+        or (isinstance(part, ast.Attribute) and part.attr == attribute)
+        for part in ast.walk(test)
     )
 
 
 def _caches_by_key(model: ClassModel, one: Assign) -> bool:
     """Whether an item is set only where its key is missing."""
+    found = {name for name, value in _locals(model, one) if _gets(value, one.attribute)}
     return one.how == "item" and any(
         isinstance(part, ast.Compare)
-        and isinstance(part.ops[0], ast.NotIn | ast.In | ast.Is)
-        and mentions(part, one.attribute)
+        and isinstance(part.ops[0], ast.NotIn | ast.In | ast.Is | ast.IsNot)
+        and mentions(part, one.attribute, *found)
         for guard in one.where.guards
         for part in ast.walk(guard.test)
     )
+
+
+def _gets(value: ast.expr, attribute: str) -> bool:
+    """Whether it is `self.attribute.get(key)`."""
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr == "get"
+        and mentions(value.func.value, attribute)
+    )
+
+
+def _locals(model: ClassModel, one: Assign) -> Iterator[tuple[str, ast.expr]]:
+    """The names that the method of an assignment gives to something."""
+    function = model.methods.get(one.where.function)
+    for node in ast.walk(function) if function is not None else ():
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
 
 
 def find_untracked(model: ClassModel) -> Iterator[Finding]:
@@ -188,6 +296,8 @@ def find_untracked(model: ClassModel) -> Iterator[Finding]:
         name = one.attribute
         if name in reported or not _is_number(model, one) or model.is_buffer(name):
             continue
+        if one.how == "grow" and model.inherited(name):
+            continue  # an ancestor may empty it
         if "warn" in name:  # says something once, which is nobody's result
             continue
         if (
@@ -240,8 +350,24 @@ def _only_grows(model: ClassModel, name: str) -> bool:
 
 
 def _is_read(model: ClassModel, name: str) -> bool:
+    """Whether a call may read what it has not assigned itself just before."""
     return any(
-        read.attribute == name and read.where.function in model.in_forward for read in model.reads
+        read.attribute == name
+        and read.where.function in model.in_forward
+        and not _is_of_this_call(model, read)
+        for read in model.reads
+    )
+
+
+def _is_of_this_call(model: ClassModel, read: Read) -> bool:
+    """Whether the same method has assigned what is read, on every way to it."""
+    return any(
+        one.attribute == read.attribute
+        and one.how == "assign"
+        and one.where.function == read.where.function
+        and one.order < read.order
+        and {*one.where.guards} <= {*read.where.guards}
+        for one in model.assigns
     )
 
 
@@ -251,5 +377,6 @@ def _read_before(model: ClassModel, one: Assign) -> bool:
         read.attribute == one.attribute
         and read.order < one.order
         and read.where.function in model.in_forward
+        and not _is_of_this_call(model, read)
         for read in model.reads
     )

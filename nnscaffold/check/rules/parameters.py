@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
-from nnscaffold.check.rules.asking import flat, touched
+from nnscaffold.check.rules.asking import flat, mentions, touched
 from nnscaffold.check.torch_names import PARAMETERS
 from nnscaffold.check.values import origin
 
@@ -108,14 +108,39 @@ def find_unwritten(model: ClassModel) -> Iterator[Finding]:
         if one.attribute in by_ancestors:
             continue
         sources = {id(origin(value)), *(id(origin(item)) for item in value.items)}
-        if sources & written or any(
-            id(origin(held)) in written for held in model.attributes.get(one.attribute, ())
+        if (
+            _is_filled_by_others(model, one.attribute)
+            or sources & written
+            or any(id(origin(held)) in written for held in model.attributes.get(one.attribute, ()))
         ):
             continue
         message = f"nothing writes the values of `self.{one.attribute}`"
         if id(value) in touched(model):
             message += " when the module is built"
         yield model.file.finding("NN108", one.node, message, f"{model.name}.{one.attribute}")
+
+
+def _is_filled_by_others(model: ClassModel, attribute: str) -> bool:
+    """Whether the file asks for instances of the class, and then fills the attribute.
+
+    That is how a whole network's initialisation goes through its modules:
+    `if isinstance(module, Experts): init.normal_(module.weight)`.
+    """
+    for node in ast.walk(model.file.tree):
+        if not isinstance(node, ast.If) or not mentions(node.test, model.name):
+            continue
+        for part in (inner for statement in node.body for inner in ast.walk(statement)):
+            if isinstance(part, ast.Call) and _last(part.func).endswith("_"):
+                filled = [part.func, *part.args[:1]]
+                if any(mentions(one, attribute) for one in filled):
+                    return True
+    return False
+
+
+def _last(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _read_by_ancestors(model: ClassModel) -> set[str]:
@@ -152,6 +177,8 @@ def find_rebound(model: ClassModel) -> Iterator[Finding]:
 
 
 def _is_parameter(model: ClassModel, attribute: str, steps: frozenset[str]) -> bool:
+    if model.is_buffer(attribute):
+        return False  # a None may be registered in its place
     if model.inherited(attribute) == "parameter":
         return True
     child, _, name = attribute.rpartition(".")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LARGEST_HALF = 65504.0
 _FILLS = frozenset({"masked_fill", "masked_fill_", "where", "full", "full_like", "fill_"})
 _COMPLEX_TYPES = ("complex64", "complex128", "cfloat", "cdouble")
+# A condition that names one of these knows what half precision holds.
+_HALVES = ("dtype", "float16", "half", "bfloat16")
 _ROTATIONS = frozenset({"sin", "cos", "polar", "sin_", "cos_"})
 _COMPLEX = frozenset({"torch.polar", "torch.complex", "torch.view_as_complex"})
 
@@ -39,7 +41,15 @@ def find(model: ClassModel) -> Iterator[Finding]:
     for name, method in model.methods.items():
         if name not in model.in_forward:
             continue
+        asked = {
+            id(part)
+            for test in ast.walk(method)
+            if isinstance(test, ast.If | ast.IfExp) and mentions(test.test, *_HALVES)
+            for part in ast.walk(test)
+        }
         for node in ast.walk(method):
+            if id(node) in asked:
+                continue
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
                 for side in (node.left, node.right):
                     if _is_too_large(side):
@@ -69,10 +79,26 @@ def _find_positions(model: ClassModel) -> Iterator[Finding]:
             for other in model.forward_calls()
             if other.node.args
         )
-        if cast or (isinstance(dtype, ast.Attribute) and dtype.attr == "dtype"):
+        if cast or (
+            isinstance(dtype, ast.Attribute)
+            and dtype.attr == "dtype"
+            and not _is_promoted(model.methods.get(call.where.function), dtype.value)
+        ):
             message = "positions are counted in the module's precision, which half precision rounds"
             where = f"{model.name}.{call.where.function}"
             yield model.file.finding("NN303", call.node, message, where)
+
+
+def _is_promoted(function: ast.AST | None, tensor: ast.expr) -> bool:
+    """Whether the function casts a tensor before it asks for its dtype: `x = x.to(working)`."""
+    return function is not None and any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr in ("to", "float", "double")
+        and any(ast.dump(one) == ast.dump(tensor).replace("Load", "Store") for one in node.targets)
+        for node in ast.walk(function)
+    )
 
 
 def _is_too_large(node: ast.expr) -> bool:
