@@ -47,13 +47,6 @@ class BesselFunction(WithLinear):
         return self.linear(x) + torch.special.bessel_j0(torch.ones_like(x))
 
 
-@fails("onnx", says="cannot be exported to ONNX: AssertionError: only 4D query")
-class AttendsInThreeDimensions(WithLinear):
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x).unsqueeze(1)
-        return F.scaled_dot_product_attention(y, y, y).squeeze(1)
-
-
 @fails("onnx", says="onnxruntime does not take it: [ONNXRuntimeError] : 9 : NOT_IMPLEMENTED")
 class ErrorFunctionInDoublePrecision(WithLinear):
     def forward(self, x: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def finite_output(case: Case) -> Findings:
             yield finding(path, "holds NaN or infinite values")
 
 
-@check(after=(*RUNS, "devices"))
+@check(after=(*RUNS, "devices", "retained_state"))
 def eval_determinism(case: Case) -> Findings:
     """In eval mode the same input gives the same output, whatever the random state."""
     # Two modules, so that one which keeps state between calls is not taken for a random one.
