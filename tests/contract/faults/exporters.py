@@ -1,7 +1,6 @@
 """Faults that show only where somebody else runs what was exported."""
 
 import torch
-import torch.nn.functional as F
 from stated import WithLinear
 from torch import Tensor
 

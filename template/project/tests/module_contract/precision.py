@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .core import SOUND, Case, Findings, check
-from .findings import Finding, finding, require
+from .findings import Finding, Place, finding, require
 from .lengths import lengths_of
 from .training import CHOICES, cast
 from .tree import convert, tensors
-from .watches import _PASSED_ON, Place, place_of, running_line
+from .watches import PASSED_ON, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 # Where rounding shows after many positions only.
@@ -56,7 +56,7 @@ class HalfWatch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name, line = getattr(func, "__name__", ""), running_line(_PASSED_ON.__contains__)
+        name, line = getattr(func, "__name__", ""), running_line(PASSED_ON.__contains__)
         self.names.add(name)
         given = [tensor for _, tensor in tensors((args, kwargs))]
         for _, made in tensors(result):
