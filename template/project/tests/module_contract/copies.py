@@ -20,21 +20,21 @@ def shared_defaults(case: Case) -> Findings:
     """No instance shares a module or a tensor with another through a default or its class."""
     if isinstance(case.contract, Instance):
         raise NotApplicable("there is one instance only")
-    first, second = stateful(case.raw_build()), stateful(case.raw_build())
-    known = set(map(id, second.values()))
-    origins = dict(of_classes(case.raw_build()))
+    module, other = case.raw_build(), case.raw_build()
+    first, second = stateful(module), stateful(other)
+    origins = dict(of_classes(module))
+    common = origins.keys() & set(map(id, first.values())) & set(map(id, second.values()))
     reported: tuple[str, ...] = ()
     for path, value in first.items():
-        if id(value) in known and id(value) in origins and not path.startswith(reported):
+        if id(value) in common and not path.startswith(reported):
             reported += (f"{path}.",)
             problem = f"every instance shares this {type(value).__name__}: {origins[id(value)]}"
             yield finding(path, problem, "NN111")
-            origins.update(dict.fromkeys(inside(value), ""))
-    for key, origin in origins.items():
-        if key not in set(map(id, first.values())) and origin.startswith("a class attribute"):
-            name = origin.rpartition("`")[0].rpartition("`")[2]
+    # What `forward` reads from the class itself.
+    for origin in dict.fromkeys(origins.values()) if not reported else ():
+        if origin.startswith("a class attribute"):
+            name = origin.split("`")[1]
             yield finding(name, f"is {origin}, which every instance shares", "NN111")
-            return
 
 
 def stateful(root: nn.Module) -> dict[str, nn.Module | Tensor]:

@@ -144,7 +144,7 @@ class PrecisionWatch(TorchFunctionMode):
         return result
 
 
-@check(after=(*SOUND, "gradients", "precision"))
+@check(after=(*SOUND, "gradients", "precision", "double"))
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
     module = case.build(training=False)
