@@ -110,13 +110,13 @@ class ForgetsDtype(Optioned):
         self.weight = nn.Parameter(torch.ones(4, device=device))
 
 
-@fails("double", "bfloat16", "gradcheck", says="`dtype=x.dtype`")
+@fails("double", "bfloat16", says="`dtype=x.dtype`")
 class FixedPrecision(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) @ torch.eye(4, device=x.device)
 
 
-@fails("double", "bfloat16", "gradcheck", says="linear.weight: is torch.float32 instead of")
+@fails("double", "bfloat16", says="linear.weight: is torch.float32 instead of")
 class RefusesConversion(WithLinear):
     def _apply(self, fn: Any, recurse: bool = True) -> "RefusesConversion":
         return self

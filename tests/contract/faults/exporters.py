@@ -1,7 +1,6 @@
 """Faults that show only where somebody else runs what was exported."""
 
 import torch
-import torch.nn.functional as F
 from stated import WithLinear
 from torch import Tensor
 
@@ -45,13 +44,6 @@ class TreatsOneOtherwise(WithLinear):
 class BesselFunction(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) + torch.special.bessel_j0(torch.ones_like(x))
-
-
-@fails("onnx", says="cannot be exported to ONNX: AssertionError: only 4D query")
-class AttendsInThreeDimensions(WithLinear):
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x).unsqueeze(1)
-        return F.scaled_dot_product_attention(y, y, y).squeeze(1)
 
 
 @fails("onnx", says="onnxruntime does not take it: [ONNXRuntimeError] : 9 : NOT_IMPLEMENTED")

@@ -27,6 +27,19 @@ class Tracks(WithLinear):
         self.mean.copy_(x.sum(0) / max(len(x), 1))
 
 
+@fails("two_processes", says="its parts come in another order in another process")
+class OrderedByHash(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        for name in {*"abcdefghijklmnop"}:
+            self.add_module(name, nn.LayerNorm(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in sorted(self._modules):
+            x = x + self.get_submodule(name)(x)
+        return x
+
+
 @fails("two_processes", says="mean: differs between the processes. Reduce in training")
 class TracksAlone(Tracks):
     """Under DDP the checkpoint then tells what rank 0 saw."""

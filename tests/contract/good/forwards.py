@@ -113,7 +113,7 @@ class LongShortTermMemory(nn.Module):
         return self.rnn(x)[1][0][-1]
 
 
-@keeps(opt_out={"onnx": "torch's exporter to ONNX takes attention in four dimensions only"})
+@keeps()
 class DropoutByMode(WithLinear):
     def forward(self, x: Tensor) -> Tensor:
         y = F.dropout(self.linear(x), 0.3, training=self.training)

@@ -83,7 +83,7 @@ class OneParameter(nn.Module):
 
 
 # meta-pytorch/torchtune#2291: hooks that rename keys as if the module were always the root.
-@reported("NN209", "Sequential")
+@reported("NN209", "is a child")
 class HookWithoutPrefix(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def lengthen_below(module: nn.Module, state: dict[str, Any], prefix: str, *_: ob
 
 
 # facebookresearch/mmf#675: old names of keys, looked up without their prefix.
-@reported("NN209", "Sequential")
+@reported("NN209", "is a child")
 class OldNames(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class OldNamesBelow(nn.Module):
 
 # The other way about: what is saved has no prefix (the class that pytorch/pytorch#21933 made
 # overridable).
-@reported("NN209", "Sequential")
+@reported("NN209", "is a child")
 class SavesWithoutPrefix(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -2,8 +2,9 @@
 
 import copy
 import gc
+import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -59,7 +60,7 @@ def changed_context(case: Case) -> Findings:
         yield finding(left, problem, "NN206")
 
 
-def what_is_left(module: nn.Module, before: dict[str, object]) -> str:
+def what_is_left(module: nn.Module, before: Mapping[str, object]) -> str:
     """The attribute that holds what a call left, as well as one can say."""
     known = set(map(id, before.values()))
     left = [path for path, value in held_outside_registry(module) if id(value) not in known]
@@ -144,9 +145,8 @@ def moved(case: Case) -> list[tuple[str, str]]:
         found = misplaced(case, used) if not misplaced(case, fresh) else []
     except NotApplicable:
         return []
-    return [
-        (left, f"is used again although the device changed: {one.problem}") for one in found[:1]
-    ]
+    again = "is used again although the device changed"
+    return [(left, f"{again}: {one.problem}") for one in found[:1]]
 
 
 def growing(case: Case) -> list[tuple[str, str]]:
@@ -167,7 +167,7 @@ def growing(case: Case) -> list[tuple[str, str]]:
         (path, f"grows with each new length, from {sizes[0]} to {sizes[-1]} tensors")
         for path in (counts[-1] if len(counts) > 2 else ())
         for sizes in [[one.get(path, 0) for one in counts]]
-        if all(one < two for one, two in zip(sizes, sizes[1:], strict=False))
+        if all(one < two for one, two in itertools.pairwise(sizes))
     ]
 
 

@@ -1,18 +1,17 @@
 """Checks of what instances and copies share: defaults, ties, and a state dict below a parent."""
 
+import contextlib
 import copy
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .core import BUILT, Case, Findings, Instance, check
 from .findings import NotApplicable, finding
-from .state import other_state
-from .tree import held_outside_registry, package_of, reachable, state_of, submodules, tensors
+from .tree import held_outside_registry, join, package_of, reachable, state_of, submodules
 from .watches import place_of
 
 
@@ -21,21 +20,21 @@ def shared_defaults(case: Case) -> Findings:
     """No instance shares a module or a tensor with another through a default or its class."""
     if isinstance(case.contract, Instance):
         raise NotApplicable("there is one instance only")
-    first, second = stateful(case.raw_build()), stateful(case.raw_build())
-    known = set(map(id, second.values()))
-    origins = dict(of_classes(case.raw_build()))
+    module, other = case.raw_build(), case.raw_build()
+    first, second = stateful(module), stateful(other)
+    origins = dict(of_classes(module))
+    common = origins.keys() & set(map(id, first.values())) & set(map(id, second.values()))
     reported: tuple[str, ...] = ()
     for path, value in first.items():
-        if id(value) in known and id(value) in origins and not path.startswith(reported):
+        if id(value) in common and not path.startswith(reported):
             reported += (f"{path}.",)
             problem = f"every instance shares this {type(value).__name__}: {origins[id(value)]}"
             yield finding(path, problem, "NN111")
-            origins.update(dict.fromkeys(inside(value), ""))
-    for key, origin in origins.items():
-        if key not in set(map(id, first.values())) and origin.startswith("a class attribute"):
-            name = origin.rpartition("`")[0].rpartition("`")[2]
+    # What `forward` reads from the class itself.
+    for origin in dict.fromkeys(origins.values()) if not reported else ():
+        if origin.startswith("a class attribute"):
+            name = origin.split("`")[1]
             yield finding(name, f"is {origin}, which every instance shares", "NN111")
-            return
 
 
 def stateful(root: nn.Module) -> dict[str, nn.Module | Tensor]:
@@ -57,13 +56,13 @@ def of_classes(root: nn.Module) -> Iterator[tuple[int, str]]:
     for kind in dict.fromkeys(kind for _, part in submodules(root) for kind in type(part).__mro__):
         if kind.__module__.partition(".")[0] in ("torch", "builtins"):
             continue
-        initialise = inspect.unwrap(kind.__init__)
-        defaults = inspect.signature(initialise).parameters
-        places = {f"the default of `{name}`": one.default for name, one in defaults.items()}
-        places |= {
+        places: dict[str, object] = {
             f"a class attribute `{kind.__name__}.{name}`": value
             for name, value in vars(kind).items()
         }
+        with contextlib.suppress(TypeError, ValueError, KeyError):  # it has no signature of its own
+            arguments = inspect.signature(inspect.unwrap(vars(kind)["__init__"])).parameters
+            places |= {f"the default of `{name}`": one.default for name, one in arguments.items()}
         for place, value in places.items():
             for _, part in reachable("", value, "", set()):
                 yield from ((key, place) for key in inside(part))
@@ -123,29 +122,37 @@ def tied_parameters(module: nn.Module) -> Iterator[tuple[str, str]]:
         first.setdefault(key, name)
 
 
-@check(after=(*BUILT, "state_dict"), calls_forward=False)
+_STATE_METHODS = ("_load_from_state_dict", "_save_to_state_dict")
+_STATE_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks")
+
+
+@check(after=BUILT, calls_forward=False)
 def nested_state_dict(case: Case) -> Findings:
     """As a child of another module it has the same state dict, under a prefix, and loads it."""
-    source = case.build()
-    expected = {f"0.{key}" for key in source.state_dict()}
-    where, inside = type(source).__name__, "in `nn.Sequential(module)`"
+    module = case.build()
+    for path, part in submodules(module):
+        own = [getattr(type(part), name) is not getattr(nn.Module, name) for name in _STATE_METHODS]
+        hooks = [vars(part).get(name) for name in _STATE_HOOKS]
+        if any((*own, *hooks)) and package_of(part) != "torch":
+            yield from below_a_parent(path, part)
+
+
+def below_a_parent(path: str, module: nn.Module) -> Findings:
+    """What is another state dict, or fails to load, where the module is not the root."""
+    expected = {f"0.{key}" for key in module.state_dict()}
+    parent = nn.Sequential(module)
+    inside = f"where `{type(module).__name__}` is a child"
     try:
-        state = nn.Sequential(source).state_dict()
+        state = parent.state_dict()
         wrong = sorted(expected ^ state.keys(), key=lambda key: (key in expected, key))
-        if wrong:
-            said = "is missing from" if wrong[0] in expected else "is not expected in"
-            yield finding(wrong[0], f"{said} the state dict {inside}", "NN209")
-            return
-        target = nn.Sequential(case.build())
-        with torch.no_grad():
-            for _, tensor in tensors(target.state_dict()):
-                if tensor.is_floating_point():
-                    tensor.add_(1.0)
-        target.load_state_dict(copy.deepcopy(state), strict=True)
+        if not wrong:
+            parent.load_state_dict(copy.deepcopy(state), strict=True)
     except Exception as error:
         text = " ".join(str(error).split()).rstrip(".")
         problem = f"the state dict fails {inside}: {type(error).__name__}: {text}"
-        yield finding(place_of(error) or where, problem, "NN209")
+        yield finding(place_of(error) or join(path, type(module).__name__), problem, "NN209")
         return
-    for one in other_state(target.state_dict(), state, f"after loading {inside}"):
-        yield finding(where, one.problem, "NN209")
+    if wrong:
+        said = "is missing from" if wrong[0] in expected else "is in"
+        name = join(path, wrong[0].removeprefix("0."))
+        yield finding(name, f"{said} the state dict only {inside}", "NN209")

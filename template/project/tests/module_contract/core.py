@@ -220,6 +220,27 @@ BUILT = ("construction", "shared_defaults", "registry", "initialisation")
 RUNS = (*BUILT, "forward", "creation", "unchanged_inputs")
 STEADY = (*RUNS, "host_fetches", "devices", "retained_state", "eval_determinism")
 SOUND = (*STEADY, "repetition", "state_dict")
+# Most checks see effects, which an earlier finding explains. These see causes, and wait for the
+# rules alone that they would name again, or misname; so that a second fault shows in the same run.
+_NAMED_AGAIN: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("forward", "creation", "unchanged_inputs", "host_fetches"), frozenset()),
+    **dict.fromkeys(("untracked_state", "single_sample"), frozenset()),
+    **dict.fromkeys(("pickling", "ties", "nested_state_dict", "mode_switch"), frozenset()),
+    **dict.fromkeys(("initialisation", "meta_initialisation"), frozenset({"NN108"})),
+    "state_dict": frozenset({"NN209"}),
+    "devices": frozenset({"NN103", "NN104", "NN106", "NN107", "NN201", "NN404"}),
+    "retained_state": frozenset({"NN105", "NN106", "NN401"}),
+    "eval_determinism": frozenset({"NN103", "NN106", "NN108", "NN203"}),
+    "gradients": frozenset({"NN105", "NN106", "NN108", "NN401"}),
+    "changed_context": frozenset(
+        {"NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN207", "NN401"}
+    ),
+    "precision": frozenset(
+        {"NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN302", "NN401"}
+    ),
+}
+# After these nothing else can be seen; nor after a finding without a rule.
+_FATAL = frozenset({"NN101", "NN102", "NN110", "NN111", "NN301", None})
 # What `forward` does to an attribute is wrong there, not where `__init__` makes it.
 _OF_FORWARD = (
     *("retained_state", "repetition", "bounded_memory", "optimizer_step"),
@@ -312,10 +333,19 @@ def obstacle(case: Case, this: Check) -> Exception | None:
         outcome = outcome_of(case, name)
         if isinstance(outcome, ContractViolation):
             codes = dict.fromkeys(found.code or found.check for found in outcome.findings)
-            return Blocked(f"waits for test_{name} ({', '.join(codes)})")
+            reason = f"waits for test_{name} ({', '.join(codes)})"
+            outcome = Blocked(reason, [found.code for found in outcome.findings])
+        if isinstance(outcome, Blocked) and not names_again(this, outcome.codes):
+            continue
         if isinstance(outcome, NotImplementedError | Blocked):
             return outcome
     return None
+
+
+def names_again(this: Check, codes: frozenset[str | None]) -> bool:
+    """Whether a check would only repeat what was found by these rules."""
+    known = _NAMED_AGAIN.get(this.name)
+    return known is None or bool(codes & (known | _FATAL))
 
 
 def is_echo(this: Check, outcome: Exception | None) -> bool:

@@ -119,6 +119,8 @@ def onnx(case: Case) -> Findings:
         file = program.model_proto.SerializeToString()
     except Exception as error:
         first = causes(error)[0]
+        if "only 4D query" in str(first):
+            raise NotApplicable(f"torch's exporter to ONNX has its limits: {first}") from None
         problem = f"cannot be exported to ONNX: {type(first).__name__}: {in_a_line(first)}"
         yield finding(translated_line(error) or "forward", problem, fix=fix)
         return

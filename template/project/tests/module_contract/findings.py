@@ -73,6 +73,10 @@ def require(condition: object, reason: str) -> None:
 class Blocked(NotApplicable):
     """The check waits until an earlier one passes: it would only repeat what that one found."""
 
+    def __init__(self, reason: str, codes: Iterable[str | None]) -> None:
+        super().__init__(reason)
+        self.codes = frozenset(codes)
+
 
 def finding(where: str, problem: str, code: str = "", fix: str = "") -> Finding:
     """A finding at a place or an attribute, with the rule of that code."""

@@ -83,7 +83,7 @@ def finite_output(case: Case) -> Findings:
             yield finding(path, "holds NaN or infinite values")
 
 
-@check(after=(*RUNS, "devices"))
+@check(after=(*RUNS, "devices", "retained_state"))
 def eval_determinism(case: Case) -> Findings:
     """In eval mode the same input gives the same output, whatever the random state."""
     # Two modules, so that one which keeps state between calls is not taken for a random one.
@@ -122,7 +122,7 @@ def mode_switch(case: Case) -> Findings:
 
 
 def kept_in_eval(module: nn.Module, path: str) -> bool:
-    """Whether an override of `train` leaves a part in eval mode on purpose: frozen, or one of many."""
+    """Whether an override of `train` keeps a part in eval by choice: frozen, or one of many."""
     part = module.get_submodule(path)
     reached = any(one.training for _, one in submodules(module) if one is not module)
     return overrides(module, path, "train") and bool(path) and (reached or not learns(part))

@@ -32,7 +32,11 @@ class Lengths:
 
         def resize(tensor: Tensor) -> Tensor:
             for axis in next(remaining):
+                counts = not tensor.is_floating_point() and bool((tensor.diff(dim=axis) == 1).all())
                 tensor = tensor.index_select(axis, index)
+                if counts:  # positions, which go on
+                    rounds = torch.arange(size) // self.size * self.size
+                    tensor = tensor + rounds.view(-1, *[1] * (tensor.dim() - axis - 1))
             return tensor.clone()
 
         return convert(self.inputs, resize)

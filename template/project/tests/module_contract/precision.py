@@ -1,6 +1,6 @@
 """What half precision loses: tables that a cast rounds, constants, types and positions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -8,15 +8,20 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .core import SOUND, Case, Findings, check
-from .findings import Finding, finding, require
+from .findings import Finding, Place, finding, require
 from .lengths import lengths_of
 from .training import CHOICES, cast
 from .tree import convert, tensors
-from .watches import _PASSED_ON, Place, place_of, running_line
+from .watches import PASSED_ON, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 # Where rounding shows after many positions only.
 _WAVES = {"sin", "cos", "polar"}
+_INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+_CASTS = {"to", "type", "type_as", "half", "bfloat16"}
+_FIT = "Make the constant fit the type: `torch.finfo(x.dtype).min`, or use a boolean mask."
+_CAST = "Cast what is computed in float32 to the input's dtype: `.to(x.dtype)`."
+_TABLE = "Compute it in float32 in `forward`, or keep it in float32 by an override of `_apply`."
 _LONG = 640
 _NUMBERS = 100_000  # that long inputs may have in all
 
@@ -25,10 +30,14 @@ _NUMBERS = 100_000  # that long inputs may have in all
 def precision(case: Case) -> Findings:
     """In half precision it computes what it does in float32, but for rounding."""
     require(torch.get_default_dtype() is torch.float32, "float32 is not the default here")
-    found: dict[str, Finding] = {}
-    for one in (*cut_complex(case), *Comparison(case).findings()):
-        found.setdefault(one.place or one.attribute, one)
-    yield from found.values()
+    found = [*cut_complex(case)]
+    for dtype in _HALVES:
+        watch = HalfWatch()
+        found += compared(case, dtype, case.inputs(), watch)
+        if dtype is torch.bfloat16 and watch.names & _WAVES and (long := long_inputs(case)):
+            found += compared(case, dtype, long, HalfWatch())
+    # Both types may lose the same.
+    yield from {one.place or one.attribute: one for one in reversed(found)}.values()
 
 
 def cut_complex(case: Case) -> Iterator[Finding]:
@@ -56,7 +65,7 @@ class HalfWatch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name, line = getattr(func, "__name__", ""), running_line(_PASSED_ON.__contains__)
+        name, line = getattr(func, "__name__", ""), running_line(PASSED_ON.__contains__)
         self.names.add(name)
         given = [tensor for _, tensor in tensors((args, kwargs))]
         for _, made in tensors(result):
@@ -68,15 +77,8 @@ class HalfWatch(TorchFunctionMode):
 
     def note_half(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
         counted = name in ("arange", "linspace") and made.numel() > made.unique().numel()
-        integers = (
-            len(given) < 3 and given and not (given[0].is_floating_point() or given[0].is_complex())
-        )
-        cut = (
-            integers
-            and made.shape == given[0].shape
-            and bool((made.double() != given[0].double()).any())
-        )
-        if counted or (cut and given[0].dtype is not torch.bool and name in _CASTS):
+        integers = given and given[0].dtype in _INTEGERS and name in _CASTS
+        if counted or (integers and bool((made.double() != given[0]).any())):
             self.rounded.setdefault(line, f"`{name}` rounds integers to {made.dtype}")
         if not made.isfinite().all() and all(tensor.isfinite().all() for tensor in given):
             self.infinite.setdefault(line, f"`{name}` gives infinite values in {made.dtype}")
@@ -91,113 +93,93 @@ class HalfWatch(TorchFunctionMode):
             self.raised[id(made)] = made
 
 
-_CASTS = ("to", "type", "type_as", "half", "bfloat16")
+def long_inputs(case: Case) -> Any:
+    """Inputs of so many positions that half precision cannot count them."""
+    if lengths := lengths_of(case):
+        numbers = sum(tensor.numel() for _, tensor in tensors(lengths.inputs))
+        size = min(_LONG, _NUMBERS * lengths.size // max(numbers, 1))
+        return lengths.of(size) if size > max(300, lengths.size) else None
+    return None
 
 
-class Comparison:
-    """A module in half precision beside one in float32 with the same rounded weights and inputs."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.inputs = [case.inputs()]
-
-    def findings(self) -> Iterator[Finding]:
-        """What is lost, and where."""
-        for dtype, step in _HALVES.items():
-            watch = HalfWatch()
-            yield from self.of_type(dtype, step, self.inputs[0], watch)
-            if dtype is torch.bfloat16 and watch.names & _WAVES and (long := self.long()):
-                yield from self.of_type(dtype, step, long, HalfWatch())
-
-    def long(self) -> Any:
-        """Inputs of so many positions that half precision cannot count them."""
-        if lengths := lengths_of(self.case):
-            numbers = sum(tensor.numel() for _, tensor in tensors(lengths.inputs))
-            size = min(_LONG, _NUMBERS * lengths.size // max(numbers, 1))
-            return lengths.of(size) if size > max(300, lengths.size) else None
-        return None
-
-    def reference(self, dtype: torch.dtype) -> nn.Module:
-        module = self.case.build(training=False)
-        with torch.no_grad():
-            for value in module.parameters():
-                if value.is_floating_point():
-                    value.copy_(value.to(dtype))
-        return module
-
-    def of_type(
-        self, dtype: torch.dtype, step: float, inputs: Any, watch: HalfWatch
-    ) -> Iterator[Finding]:
-        """What is lost in a type of half precision, whose numbers are that far apart."""
-        case, module = self.case, self.case.build(training=False)
-        cast(module, dtype)
-        halved = convert(inputs, lambda one: one.to(dtype) if one.is_floating_point() else one)
-        single = convert(halved, lambda one: one.float() if one.is_floating_point() else one)
-        reference = self.reference(dtype)
-        try:
-            expected = case.evaluate(reference, convert(single, Tensor.clone))
-            with watch:
-                actual = case.evaluate(module, halved)
-        except Exception as error:
-            if "without overflow" in str(error):
-                problem = f"a constant is too large for {dtype}: {error}"
-                fix = "Use `torch.finfo(x.dtype).min`, or a boolean mask."
-                yield finding(place_of(error) or "forward", problem, "NN303", fix)
-            return
-        pairs = list(zip(tensors(actual, "output"), tensors(expected), strict=False))
-        for (path, one), (_, other) in pairs:
-            if one.dtype is torch.float32 and other.dtype is torch.float32 and watch.promoted:
-                line, mixed = next(iter(watch.promoted.items()))
-                problem = f"{mixed} makes {path} torch.float32"
-                yield finding(line or path, problem, "NN303", _CAST)
-                break
-        if lost := [path for (path, one), (_, other) in pairs if is_lost(one, other)]:
-            where, problem = next(iter(watch.infinite.items()), (None, ""))
-            said = f"{lost[0]} is not finite in {dtype}, as it is in float32"
-            fix = "Make the constant fit the type: `torch.finfo(x.dtype).min`."
-            yield finding(where or lost[0], f"{problem}: {said}" if problem else said, "NN303", fix)
-            return
-        if watch.names & CHOICES:
-            return
-        noisy = self.reference(dtype)
-        spread(noisy, step)
-        noise = distance(case.evaluate(noisy, convert(single, Tensor.clone)), expected)
-        names = list(self.rounded_tables(module, reference, single, expected, noise))
-        for name, text in names:
-            yield finding(name, f"a cast to {dtype} rounds it, and {text}", "NN303", _TABLE)
-        found = distance(actual, expected)
-        if not names and found > max(0.25, 8 * noise):
-            spread_inputs = convert(
-                single, lambda one: one * (1 + step) if one.is_floating_point() else one
-            )
-            if found < 4 * distance(case.evaluate(reference, spread_inputs), expected):
-                return
-            lines = watch.rounded or {None: f"differs by {found:.0%} of the largest value"}
-            line, problem = next(iter(lines.items()))
-            text = f"{problem}: the output differs by {found:.0%} of its largest value from float32"
-            yield finding(line or "output", text, "NN303")
-
-    def rounded_tables(
-        self, module: nn.Module, reference: nn.Module, inputs: Any, expected: Any, noise: float
-    ) -> Iterator[tuple[str, str]]:
-        """The buffers that decide the output otherwise once they are rounded."""
-        cut = {name: buffer for name, buffer in module.named_buffers() if buffer.dtype in _HALVES}
-        for name, buffer in reference.named_buffers():
-            if name not in cut or not buffer.is_floating_point():
-                continue
-            whole = buffer.clone()
-            with torch.no_grad():
-                buffer.copy_(cut[name])
-                if torch.equal(buffer, whole):
-                    continue
-                changed = self.case.evaluate(reference, convert(inputs, Tensor.clone))
-                buffer.copy_(whole)
-            if (found := distance(changed, expected)) > max(0.03, 8 * noise):
-                yield name, f"the output differs by {found:.0%} of its largest value"
+def floating(tree: Any, change: Callable[[Tensor], Tensor] = Tensor.clone) -> Any:
+    """A copy, with every floating-point tensor changed."""
+    return convert(tree, lambda one: change(one) if one.is_floating_point() else one.clone())
 
 
-_CAST = "Cast what is computed in float32 to the input's dtype: `.to(x.dtype)`."
-_TABLE = "Compute it in float32 in `forward`, or keep it in float32 by an override of `_apply`."
+def compared(case: Case, dtype: torch.dtype, inputs: Any, watch: HalfWatch) -> Iterator[Finding]:
+    """What a module in half precision loses, beside one in float32 of the same rounded weights."""
+    module, reference = case.build(training=False), reweighted(case, dtype)
+    cast(module, dtype)
+    halved = floating(inputs, lambda one: one.to(dtype))
+    single = floating(halved, Tensor.float)
+    try:
+        expected = case.evaluate(reference, floating(single))
+        with watch:
+            actual = case.evaluate(module, halved)
+    except Exception as error:
+        if "without overflow" in str(error):
+            problem = f"a constant is too large for {dtype}: {error}"
+            yield finding(place_of(error) or "forward", problem, "NN303", _FIT)
+        return
+    pairs = list(zip(tensors(actual, "output"), tensors(expected), strict=False))
+    raised = [
+        path for (path, one), (_, other) in pairs if one.dtype is other.dtype is torch.float32
+    ]
+    for path in raised[:1] if watch.promoted else ():
+        line, mixed = next(iter(watch.promoted.items()))
+        yield finding(line or path, f"{mixed} makes {path} torch.float32", "NN303", _CAST)
+    if lost := [path for (path, one), (_, other) in pairs if is_lost(one, other)]:
+        line, what = next(iter(watch.infinite.items()), (None, "a value overflows"))
+        problem = f"{what}: {lost[0]} is not finite in {dtype}, as it is in float32"
+        yield finding(line or lost[0], problem, "NN303", _FIT)
+    elif not watch.names & CHOICES:
+        noise = distance(
+            case.evaluate(reweighted(case, dtype, spread=True), floating(single)), expected
+        )
+        tables = {name: one for name, one in module.named_buffers() if one.dtype in _HALVES}
+        found = list(rounded_tables(case, tables, reference, single, expected, noise))
+        yield from found
+        lost_in_all = distance(actual, expected)
+        near = floating(single, lambda one: one * (1 + _HALVES[dtype]))
+        if not found and lost_in_all > max(0.25, 8 * noise):
+            if lost_in_all < 4 * distance(case.evaluate(reference, near), expected):
+                return  # whatever is a little different gives something else
+            line, what = next(iter(watch.rounded.items()), (None, f"something is lost in {dtype}"))
+            problem = f"{what}: the output differs by {lost_in_all:.0%} of its largest value"
+            yield finding(line or "output", problem, "NN303")
+
+
+@torch.no_grad()
+def reweighted(case: Case, dtype: torch.dtype, *, spread: bool = False) -> nn.Module:
+    """A module in float32 whose weights are rounded, and spread by as much as rounding may do."""
+    module, generator = case.build(training=False), torch.Generator().manual_seed(0)
+    for value in module.parameters():
+        if value.is_floating_point():
+            signs = torch.randint(0, 2, value.shape, generator=generator) * 2.0 - 1
+            value.copy_(value.to(dtype) * (1 + _HALVES[dtype] * signs * spread))
+    return module
+
+
+def rounded_tables(
+    case: Case,
+    tables: dict[str, Tensor],
+    reference: nn.Module,
+    inputs: Any,
+    expected: Any,
+    noise: float,
+) -> Iterator[Finding]:
+    """The buffers that decide the output otherwise once they are rounded."""
+    for name, buffer in reference.named_buffers():
+        whole = buffer.clone()
+        if name not in tables or torch.equal(tables[name].to(whole), whole):
+            continue
+        buffer.copy_(tables[name])
+        found = distance(case.evaluate(reference, floating(inputs)), expected)
+        buffer.copy_(whole)
+        if found > max(0.03, 8 * noise):
+            problem = f"a cast to {tables[name].dtype} rounds it: the output differs by {found:.0%}"
+            yield finding(name, f"{problem} of its largest value", "NN303", _TABLE)
 
 
 def is_lost(half: Tensor, single: Tensor) -> bool:
@@ -212,13 +194,3 @@ def distance(actual: Any, expected: Any) -> float:
             difference = (one.double() - other.double()).abs().max()
             found = max(found, float(difference / other.abs().max().clamp(min=1e-6)))
     return found
-
-
-@torch.no_grad()
-def spread(module: nn.Module, step: float) -> None:
-    """Change each weight by as much as rounding may."""
-    generator = torch.Generator().manual_seed(0)
-    for value in module.parameters():
-        if value.is_floating_point():
-            signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
-            value.mul_(1 + step * signs.to(value))

@@ -1,5 +1,6 @@
 """A slow check on two processes, which share a batch as in distributed training."""
 
+import functools
 import multiprocessing
 import os
 import pickle
@@ -53,7 +54,8 @@ def two_processes(case: Case) -> Findings:
         contract = pickle.dumps(case.contract)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise NotApplicable(f"another process cannot import it: {error}") from None
-    found = [*together(train, contract)]
+    order = tuple(module.state_dict())
+    found = [*together(functools.partial(train, order=order), contract)]
     if not found and outcome_of(case, "empty_batch") is None:
         found = [*together(call_with_an_empty_shard, contract)]
     yield from found
@@ -166,8 +168,13 @@ def failure(error: BaseException) -> Result:
     return Result((unexpected(error, f"on {len(SHARDS)} processes raises "),), distance=0)
 
 
-def train(case: Case, rank: int, address: str) -> Findings:
+def train(case: Case, rank: int, address: str, order: tuple[str, ...]) -> Findings:
     """Take two steps with DDP; compare what the first one made with a process alone."""
+    if tuple(case.build().state_dict()) != order:
+        problem = "its parts come in another order in another process"
+        fix = "Build them in the order of a list, not of a set, which no two processes share."
+        yield finding("state_dict()", problem, fix=fix)
+        return
     alone = Alone(case)
     gradients = (alone.gradients_of_shards(), alone.gradients_of_whole())
     expected = alone.buffers()

@@ -81,7 +81,7 @@ NN303 precision-lost SR E
 NN401 input-mutated SR E
     Work on a new tensor: use the operation without the trailing underscore.
 NN402 ignores-training-mode SR E F
-    Pass `training=self.training`, or register `nn.Dropout` in `__init__`.
+    Draw in training only: `training=self.training`, or `dropout_p=p if self.training else 0.0`.
 NN403 direct-forward-call S W F
     Call the module itself: `self.layer(x)`.
 NN404 host-sync SR W

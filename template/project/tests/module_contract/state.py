@@ -199,7 +199,7 @@ def contents(module: nn.Module) -> dict[str, tuple[object, int]]:
     }
 
 
-@check(after=BUILT, calls_forward=False)
+@check(after=(*BUILT, "nested_state_dict"), calls_forward=False)
 def state_dict(case: Case) -> Findings:
     """A state dict loads, strictly, into a fresh module and makes it equal."""
     source, target = case.build(), case.build()

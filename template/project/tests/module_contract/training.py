@@ -18,7 +18,6 @@ from .findings import NotApplicable, finding, require
 from .isolation import process_group
 from .tree import difference, disagreement, join, learns, submodules, tensors
 
-
 # Where a little rounding may choose something else, and a gradient is by convention.
 CHOICES = {"argmax", "argmin", "argsort", "bucketize", "ceil", "floor", "multinomial", "round"}
 CHOICES |= {"searchsorted", "sign", "sort", "topk"}
@@ -29,7 +28,7 @@ def differentiable(tree: object) -> list[Tensor]:
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> None:
-    """Convert as `.half()` and `.double()` do; unlike `.to(dtype)` this leaves complex state whole."""
+    """Convert as `.half()` and `.double()` do: `.to(dtype)` would cut complex state."""
     module._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
 
@@ -145,7 +144,7 @@ class PrecisionWatch(TorchFunctionMode):
         return result
 
 
-@check(after=(*SOUND, "gradients", "precision"))
+@check(after=(*SOUND, "gradients", "precision", "double"))
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
     module = case.build(training=False)

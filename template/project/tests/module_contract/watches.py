@@ -27,7 +27,7 @@ from .tree import convert, tensors
 
 _TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 # Torch's files that only pass on what their caller asked for, such as `module.to("cuda")`.
-_PASSED_ON = {
+PASSED_ON = {
     str(Path(_TORCH, name)) for name in ("overrides.py", "_tensor.py", "nn/modules/module.py")
 }
 _SUITE = f"{Path(__file__).parent}{os.sep}"
@@ -163,7 +163,7 @@ class DeviceWatch(TorchFunctionMode):
         args, kwargs = (convert(given, self.follow) for given in (args, kwargs or {}))
         name = getattr(func, "__name__", "")
         # The author's, or None if torch calls itself.
-        line = running_line(_PASSED_ON.__contains__)
+        line = running_line(PASSED_ON.__contains__)
         if name == "_pack_padded_sequence":
             # Its lengths live on the CPU by torch's own rule.
             self.fetched_lengths.clear()
