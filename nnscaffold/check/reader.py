@@ -77,7 +77,7 @@ class Reader(Expressions):
             value = value or Value("argument", one)
             value.argument = f"{self.function.name}.{one.arg}"
             for item in value.items:
-                item.argument = value.argument
+                item.argument = f"{value.argument}[]"
             self.scope[one.arg] = [value]
         for one in (*parameters, *spec.kwonlyargs):
             self.model.parameter_values[self.function.name, one.arg] = self.scope[one.arg]

@@ -46,7 +46,8 @@ class Value:
         stateful: Whether a module has parameters or state; None where the source does not tell.
         registered: Whether a module registers it, or everything in it.
         attribute: The attribute of `self` that it was last read from or assigned to.
-        argument: The argument that it is, unchanged or as a view: `forward.x`.
+        argument: The argument that it is, unchanged or as a view: `forward.x`; `forward.x[]` if it
+            is in that argument.
         from_input: Whether it is computed from an argument of the method.
         from_state: Whether it is computed from a parameter, so that it has a graph.
         repeated: What puts it into a container several times.

@@ -53,7 +53,7 @@ def _callers(value: Value, write: Write) -> str:
         return ""  # an item of a dictionary
     if write.how != "method" and not value.is_tensor:
         return ""
-    return value.argument.removeprefix("forward.")
+    return value.argument.removeprefix("forward.").removesuffix("[]")
 
 
 def find_ignored_modes(model: ClassModel) -> Iterator[Finding]:

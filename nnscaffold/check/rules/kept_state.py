@@ -58,7 +58,8 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
 
 def _holds_graph(value: Value) -> bool:
     """Whether keeping it keeps a graph; that of a parameter alone is nothing."""
-    return value.has_graph and value.kind != "parameter"
+    # A dictionary of inputs holds what the caller keeps anyway.
+    return value.has_graph and value.kind != "parameter" and not value.argument.endswith("[]")
 
 
 def _find_written_graphs(model: ClassModel) -> Iterator[Finding]:
@@ -84,10 +85,9 @@ def _is_moved(node: ast.expr | None, attribute: str) -> bool:
 
 def _moves(node: ast.expr | None) -> ast.expr | None:
     """What a conversion converts; None where it is none."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr in ("to", "cuda", "cpu", "type_as"):
-            return node.func.value
-    return None
+    called = node.func if isinstance(node, ast.Call) else None
+    moves = isinstance(called, ast.Attribute) and called.attr in ("to", "cuda", "cpu", "type_as")
+    return called.value if moves and isinstance(called, ast.Attribute) else None
 
 
 def _is_fresh(model: ClassModel, one: Assign) -> bool:
