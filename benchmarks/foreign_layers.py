@@ -191,8 +191,6 @@ LAYERS: list[Entry] = [
     ),
     ("nflows.transforms.normalization", "ActNorm", (4,), {}, images(4)),
     ("nflows.transforms.normalization", "BatchNorm", (4,), {}, images(4)),
-    ("speechbrain.nnet.attention", "RelPosEncXL", (8,), {}, images(5, 8)),
-    ("speechbrain.nnet.normalization", "BatchNorm1d", (), {"input_size": 8}, images(5, 8)),
     ("transformers.models.llama.modeling_llama", "LlamaRMSNorm", (8,), {}, images(5, 8)),
     (
         "transformers.models.llama.modeling_llama",
@@ -233,7 +231,7 @@ class Published(Contract):
 
     def __init__(self, make: Callable[[], nn.Module], inputs: Callable[[int], Any]) -> None:
         self.make = make
-        self.inputs = inputs  # type: ignore[method-assign]
+        self.inputs = inputs  # type: ignore[method-assign, assignment]
 
     def build(self) -> nn.Module:
         """Build the layer."""
@@ -246,7 +244,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     # torchvision's wheel for CUDA imports where torch is built for the CPU, but for these.
-    library = torch.library.Library("torchvision", "DEF")
+    make: Any = torch.library.Library
+    library = make("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     clean = 0

@@ -228,7 +228,7 @@ _NAMED_AGAIN: dict[str, frozenset[str]] = {
     **dict.fromkeys(("pickling", "ties", "nested_state_dict", "mode_switch"), frozenset()),
     **dict.fromkeys(("initialisation", "meta_initialisation"), frozenset({"NN108"})),
     "state_dict": frozenset({"NN209"}),
-    "devices": frozenset({"NN103", "NN104", "NN106", "NN107", "NN201", "NN404"}),
+    "devices": frozenset({"NN103", "NN104", "NN105", "NN106", "NN107", "NN201", "NN404"}),
     "retained_state": frozenset({"NN105", "NN106", "NN401"}),
     "eval_determinism": frozenset({"NN103", "NN106", "NN108", "NN203"}),
     "gradients": frozenset({"NN105", "NN106", "NN108", "NN401"}),
@@ -334,7 +334,9 @@ def obstacle(case: Case, this: Check) -> Exception | None:
         if isinstance(outcome, ContractViolation):
             codes = dict.fromkeys(found.code or found.check for found in outcome.findings)
             reason = f"waits for test_{name} ({', '.join(codes)})"
-            outcome = Blocked(reason, [found.code for found in outcome.findings])
+            # Where there is no module, whatever the reason, there is nothing to look at.
+            built = name != "construction"
+            outcome = Blocked(reason, [found.code if built else None for found in outcome.findings])
         if isinstance(outcome, Blocked) and not names_again(this, outcome.codes):
             continue
         if isinstance(outcome, NotImplementedError | Blocked):
