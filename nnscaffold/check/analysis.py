@@ -118,7 +118,7 @@ def find(source: Source, tree: ast.Module, index: Index) -> list[Finding]:
     file = File(source, tree)
     found: list[Finding] = []
     for node in file.classes:
-        if index.is_module(f"{source.module}.{node.name}"):
+        if index.is_module(file.class_names[node]):
             model = ClassModel(file, index, node)
             for rule in _OF_CLASSES:
                 found.extend(rule(model))

@@ -133,14 +133,14 @@ class Expressions:
         for name in saved:
             self.scope[name] = [Value("other", node)]
         before, self.where = self.where, replace(self.where, nested=True)
-        self.values_of(node.body)
+        given = self.values_of(node.body)
         self.where = before
         for name, values in saved.items():
             if values is None:
                 self.scope.pop(name, None)
             else:
                 self.scope[name] = values
-        return [Value("lambda", node)]
+        return [Value("lambda", node, items=given)]
 
     def _display(self, node: ast.List | ast.Tuple | ast.Set) -> list[Value]:
         kind = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}[type(node)]
@@ -168,7 +168,9 @@ class Expressions:
         """Note the modules whose name stands twice among some elements."""
         seen: set[str] = set()
         for element in elements:
-            name = element.id if isinstance(element, ast.Name) else _own_name(element, self.own)
+            name = element.id if isinstance(element, ast.Name) else ""
+            if isinstance(element, ast.Attribute):
+                name = _own_name(element, self.own)
             if name and name in seen:
                 for value in self.values_of(element):
                     value.repeated = value.repeated or node
@@ -328,6 +330,8 @@ class Expressions:
                 found.append(_container(value.kind, node, [*value.items, *value.late]))
             elif value.kind in CONTAINERS:
                 found += [*value.items, *value.late]
+            elif value.kind == "module" and value.items and isinstance(node.slice, ast.Slice):
+                found.append(value)  # a ModuleList of the same modules
             elif value.kind == "module" and value.items:
                 found += value.items
             elif value.is_tensor or value.kind == "argument":
@@ -448,7 +452,13 @@ class Expressions:
             if value.kind == "module":
                 return [self._result_of_module(node, value, given)]
             if value.kind == "lambda" and isinstance(value.node, ast.Lambda):
-                return self._of_lambda(value.node, node)
+                return self._of_lambda(value.node, node) or value.items
+            if value.kind == "lambda" and value.items:
+                # Each call makes another one.
+                return [
+                    replace(one, node=node, repeated=None) if one.kind == "module" else one
+                    for one in value.items
+                ]
         if receiver and receiver[0].name != "self":
             return self._method_call(node, method, receiver, arguments, given)
         result = self.derived("other", node, [*callee, *given])
@@ -463,7 +473,7 @@ class Expressions:
             name = self.model.file.names.qualified(node.body.func)
             made = self._named_call(node.body, name, [], {}, []) or []
             return [replace(value, node=call) for value in made]
-        return [Value("other", call)]
+        return []
 
     def _result_of_module(self, node: ast.expr, module: Value, given: list[Value]) -> Value:
         for value in given:

@@ -25,6 +25,7 @@ class File:
         tree: What it parses to.
         names: What its names mean.
         classes: All its classes, those inside others and inside functions too.
+        class_names: Their dotted names; a line is a part of those that another class has, too.
         local_classes: Those of them that are inside functions.
         functions: All its functions and methods, each with the class that it is a method of.
     """
@@ -37,6 +38,7 @@ class File:
         self.names = Names(source.module, is_package=is_package, tree=tree)
         self.classes: list[ast.ClassDef] = []
         self.local_classes: set[ast.ClassDef] = set()
+        self.class_names: dict[ast.ClassDef, str] = {}
         self.functions: list[tuple[Function, ast.ClassDef | None]] = []
         self._collect()
 
@@ -47,6 +49,9 @@ class File:
             node, owner, local = waiting.pop()
             if isinstance(node, ast.ClassDef):
                 self.classes.append(node)
+                name = f"{self.source.module}.{node.name}"
+                taken = name in self.class_names.values()
+                self.class_names[node] = f"{name}:{node.lineno}" if taken else name
                 if local:
                     self.local_classes.add(node)
                 if node.name not in self.names.classes:

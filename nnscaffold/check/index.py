@@ -38,6 +38,7 @@ class ClassFacts:
         attributes: What is assigned to attributes of `self`: `parameter`, `buffer`, `list`,
             `other`, or the dotted name of what is called.
         initialises: Whether its constructor calls another one.
+        required: How many arguments its constructor needs; -1 where it has none of its own.
         is_record: Whether it is a dataclass or a named tuple, which only holds what it is given.
     """
 
@@ -47,6 +48,7 @@ class ClassFacts:
     attributes: dict[str, str] = field(default_factory=dict)
     initialises: bool = False
     is_record: bool = False
+    required: int = -1
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Summary:
 def summarise_classes(file: File) -> Summary:
     """Take from a file what others need to know of it."""
     names = file.names
-    facts = tuple(_facts_of(names, node) for node in file.classes)
+    facts = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)
     read = {
         node.attr
         for node in file.nodes
@@ -85,15 +87,18 @@ def summarise_classes(file: File) -> Summary:
     )
 
 
-def _facts_of(names: Names, node: ast.ClassDef) -> ClassFacts:
+def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
     bases = tuple(name for base in node.bases if (name := names.qualified(_plain(base))))
     methods: dict[str, tuple[str, ...]] = {}
     attributes: dict[str, str] = {}
     initialises = False
+    required = -1
     for item in node.body:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
             methods[item.name] = tuple(sorted(_read_method(names, item, attributes)))
             if item.name == "__init__":
+                required = len(item.args.args) - 1 - len(item.args.defaults)
+                required += sum(default is None for default in item.args.kw_defaults)
                 initialises = any(
                     isinstance(part, ast.Attribute) and part.attr == "__init__"
                     for part in ast.walk(item)
@@ -102,8 +107,7 @@ def _facts_of(names: Names, node: ast.ClassDef) -> ClassFacts:
     is_record = "typing.NamedTuple" in bases or any(
         names.qualified(one).rpartition(".")[2] == "dataclass" for one in decorators
     )
-    name = f"{names.module}.{node.name}"
-    return ClassFacts(name, bases, methods, attributes, initialises, is_record)
+    return ClassFacts(qualified, bases, methods, attributes, initialises, is_record, required)
 
 
 def _plain(base: ast.expr) -> ast.expr:

@@ -37,6 +37,7 @@ class ClassModel:
         deleted: The attributes of `self` that are deleted somewhere.
         decisions: What conditions of branches and loops may be.
         met: The identities of the tensors from factories that meet tensors of the module's device.
+        on_class: What is assigned to names in the class's body.
         parameter_values: What the parameters of methods may hold, by method and name.
     """
 
@@ -46,7 +47,7 @@ class ClassModel:
         self.index = index
         self.node = node
         self.name = node.name
-        self.qualified = f"{file.names.module}.{node.name}"
+        self.qualified = file.class_names[node]
         self.methods: dict[str, Function] = {}
         for item in node.body:
             if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -66,6 +67,13 @@ class ClassModel:
         self._functions: dict[str, list[Value]] = {}
         self._constants: dict[str, list[Value]] = {}
         self._ticks = 0
+        self.on_class = {
+            target.id: statement.value
+            for statement in node.body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
         self._inherit()
         for name in (_CONSTRUCTOR, "reset_parameters", "forward", *self.methods):
             if name in self.methods:
@@ -176,6 +184,10 @@ class ClassModel:
             if self.file.names.qualified(called) in NO_GRAD:
                 return True
         return False
+
+    def own_name(self, name: str) -> str:
+        """What a method calls the module; nothing if it is not a method of instances."""
+        return self._self_of(self.methods[name]) if name in self.methods else ""
 
     def is_property(self, name: str) -> bool:
         """Whether a method is read as an attribute."""

@@ -262,7 +262,8 @@ class Reader(Expressions):
 
     def _define(self, node: Function) -> None:
         """A function inside the method: it sees the method's names, and may run or not."""
-        self.scope[node.name] = [Value("lambda", node)]
+        defined = Value("lambda", node)
+        self.scope[node.name] = [defined]
         where = replace(self.where, nested=True)
         inner = Reader(self.model, node, where=where, own="", scope=self.scope)
         inner.own = self.own
@@ -277,6 +278,7 @@ class Reader(Expressions):
                 inner.own = ""
         inner._branch = 1
         inner._block(node.body)
+        defined.items = inner.returns
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:

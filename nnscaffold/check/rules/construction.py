@@ -30,7 +30,9 @@ def find_missing(model: ClassModel) -> Iterator[Finding]:
         return
     if any(_initialises(model, call) for call in _in_constructor(model)):
         return
-    fix = _skipping(model) or _first_call(model, constructor)
+    fix = _skipping(model)
+    if fix is None and _needs_no_arguments(model):
+        fix = _first_call(model, constructor)
     message = f"`{model.name}.__init__` never reaches `nn.Module.__init__`"
     yield model.file.finding("NN101", model.file.head(constructor), message, model.name, fix)
 
@@ -122,6 +124,20 @@ def _skipping(model: ClassModel) -> Fix | None:
         if isinstance(target.func, ast.Name) and target.func.id == "super":
             return Fix("Call `super()` without arguments", (model.file.replace(target, "super()"),))
     return None
+
+
+def _needs_no_arguments(model: ClassModel) -> bool:
+    """Whether the constructor of the nearest ancestor that has one can be called without any."""
+    if _blocking_base(model):
+        return True  # which the call goes past
+    own = model.index.facts(model.qualified)
+    for base in own.bases if own else ():
+        known = [facts.required for facts in model.index.ancestry(base) if facts.required >= 0]
+        if known:
+            return known[0] == 0
+        if model.index.facts(base) is None:
+            return model.index.resolve(base) == "torch.nn.Module"
+    return True
 
 
 def _first_call(model: ClassModel, constructor: Function) -> Fix:

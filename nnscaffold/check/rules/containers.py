@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS
 from nnscaffold.check.values import CONTAINERS, contained
 
 if TYPE_CHECKING:
@@ -20,8 +21,16 @@ _FATES = {
     "module": "they are not moved, trained or saved",
     "parameter": "no optimizer sees them, and they are not saved",
 }
+_RESERVED = RESERVED_KEYS | DICT_KEYS | {""}
 # What lists and dictionaries can do, and `ModuleList` and `ModuleDict` cannot.
 _UNKNOWN_TO_LISTS = frozenset({"remove", "sort", "reverse", "index", "count", "copy", "clear"})
+# Functions that only go through what they are given.
+_ITERATING = frozenset(
+    {
+        *("len", "enumerate", "zip", "list", "tuple", "iter", "reversed", "map", "filter", "any"),
+        *("all", "range", "ModuleList", "Sequential", "ParameterList", "append", "extend", "print"),
+    }
+)
 _UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
 
 
@@ -129,8 +138,31 @@ def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
     return Fix(summary, (*edits, *imports), (f"{one.attribute}.*",))
 
 
+def _meets_strangers(model: ClassModel, name: str) -> bool:
+    """Whether the file does with it what only a plain container can do: `self.x + [...]`."""
+    for node in model.file.nodes:
+        operands: list[ast.expr] = []
+        if isinstance(node, ast.BinOp):
+            operands = [node.left, node.right]
+        elif isinstance(node, ast.Compare):
+            operands = [node.left, *node.comparators]
+        elif isinstance(node, ast.Call):
+            called = node.func
+            last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if last not in _ITERATING:
+                operands = [*node.args, *(keyword.value for keyword in node.keywords)]
+        for operand in operands:
+            while isinstance(operand, ast.Subscript) and isinstance(operand.slice, ast.Slice):
+                operand = operand.value
+            if isinstance(operand, ast.Attribute) and operand.attr == name:
+                return True
+    return False
+
+
 def _is_used_otherwise(model: ClassModel, one: Assign) -> bool:
     """Whether something is done to the container that a registered one cannot do."""
+    if _meets_strangers(model, one.attribute) or one.attribute in model.on_class:
+        return True
     for other in model.assigns:
         if other.attribute == one.attribute and other is not one and other.how == "assign":
             return True
@@ -173,7 +205,10 @@ def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
 
 def _is_text(key: ast.expr | None) -> bool:
     if isinstance(key, ast.Constant):
-        return isinstance(key.value, str) and "." not in key.value and key.value != ""
+        text = key.value
+        return isinstance(text, str) and "." not in text and text not in _RESERVED
     if isinstance(key, ast.JoinedStr):
-        return True
+        return "." not in "".join(
+            str(part.value) for part in key.values if isinstance(part, ast.Constant)
+        )
     return isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and key.func.id == "str"

@@ -21,8 +21,9 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
     """NN205: a value changes where autograd does not see it."""
     if "torch" not in file.source.text or ".data" not in file.source.text:
         return
+    parameters = _loops_over_parameters(file) | _PARAMETERS
     for node in file.nodes:
-        written = _written(node)
+        written = _written(node, parameters)
         if written is None:
             continue
         name = ast.unparse(written)
@@ -30,7 +31,22 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
         yield file.finding("NN205", node, message, name)
 
 
-def _written(node: ast.AST) -> ast.Attribute | None:
+def _loops_over_parameters(file: File) -> set[str]:
+    """The names that loops over `parameters()` give to what they go through."""
+    return {
+        part.id
+        for node in file.nodes
+        if isinstance(node, ast.For | ast.comprehension)
+        and any(
+            isinstance(one, ast.Attribute) and one.attr in ("parameters", "named_parameters")
+            for one in ast.walk(node.iter)
+        )
+        for part in ast.walk(node.target)
+        if isinstance(part, ast.Name)
+    }
+
+
+def _written(node: ast.AST, parameters: set[str]) -> ast.Attribute | None:
     """The `.data` that a node writes to."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method = node.func.attr
@@ -48,9 +64,9 @@ def _written(node: ast.AST) -> ast.Attribute | None:
         if data is None:
             continue
         if isinstance(target, ast.Subscript):
-            if _is_parameter(data.value) or isinstance(node, ast.AugAssign):
+            if _is_parameter(data.value, parameters) or isinstance(node, ast.AugAssign):
                 return data
-        elif _is_parameter(data.value) or (
+        elif _is_parameter(data.value, parameters) or (
             isinstance(node, ast.AugAssign) and isinstance(data.value, ast.Attribute)
         ):
             return data
@@ -67,9 +83,9 @@ def _data(node: ast.expr) -> ast.Attribute | None:
     return None
 
 
-def _is_parameter(node: ast.expr) -> bool:
+def _is_parameter(node: ast.expr, parameters: set[str]) -> bool:
     while isinstance(node, ast.Subscript):
         node = node.value
     name = node.attr if isinstance(node, ast.Attribute) else ""
     name = node.id if isinstance(node, ast.Name) else name
-    return name.lower() in _PARAMETERS or name.lower().endswith(_ENDINGS)
+    return name.lower() in parameters or name.lower().endswith(_ENDINGS)

@@ -36,15 +36,18 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
         name = function.name
         if not _EVALUATES.match(name) or name.endswith("_step") or name in ("eval", "_eval"):
             continue
-        if any(_is_without_gradients(file, one) for one in function.decorator_list):
-            continue
-        is_module = owner is not None and index.is_module(f"{file.names.module}.{owner.name}")
+        decorated = any(_is_without_gradients(file, one) for one in function.decorator_list)
+        runs_later = isinstance(function, ast.AsyncFunctionDef)
+        if decorated and not runs_later:
+            continue  # of a coroutine, only its creation would be decorated
+        is_module = owner is not None and index.is_module(file.class_names[owner])
         call = _model_call(file, function, of_self=is_module)
         if call is None:
             continue
         where = f"{owner.name}.{name}" if owner else name
         message = f"`{name}` calls a model and records gradients"
-        yield file.finding("NN406", file.head(function), message, where, _decorate(file, function))
+        fix = None if runs_later else _decorate(file, function)
+        yield file.finding("NN406", file.head(function), message, where, fix)
 
 
 def _is_without_gradients(file: File, node: ast.expr) -> bool:

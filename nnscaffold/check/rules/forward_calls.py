@@ -65,8 +65,10 @@ def find_ignored_modes(model: ClassModel) -> Iterator[Finding]:
         if call.name in DROPOUT_FUNCTIONS:
             if not _names_mode(call) and not guarded_by(call.where, "training"):
                 message = f"`{call.name.rpartition('.')[2]}` is random in eval mode too"
-                edit = add_argument(model.file, call.node, "training=self.training")
-                fix = Fix("Pass `training=self.training`", (edit,)) if edit else None
+                own = model.own_name(call.where.function)
+                text = f"training={own}.training"
+                edit = add_argument(model.file, call.node, text) if own else None
+                fix = Fix(f"Pass `{text}`", (edit,)) if edit else None
                 yield model.file.finding("NN402", call.node, message, where, fix)
         elif call.name in DROPOUTS and call.where.function in model.in_forward:
             if not _takes_mode(model, call):
@@ -105,7 +107,9 @@ def _attention(model: ClassModel, call: Call, where: str) -> Iterator[Finding]:
     text = file.text_of(given)
     if not isinstance(given, ast.Constant | ast.Name | ast.Attribute | ast.Call):
         text = f"({text})"
-    fix = Fix("Pass 0 in eval mode", (file.replace(given, f"{text} if self.training else 0.0"),))
+    own = model.own_name(call.where.function)
+    edit = file.replace(given, f"{text} if {own}.training else 0.0")
+    fix = Fix("Pass 0 in eval mode", (edit,)) if own else None
     message = "`dropout_p` is not 0 in eval mode"
     yield file.finding("NN402", call.node, message, where, fix)
 

@@ -194,7 +194,8 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
 def _is_kept(model: ClassModel, one: Assign) -> bool:
     """Whether an attribute is only filled where it is empty or too short, not by each call."""
     tests = [guard.test for guard in one.where.guards]
-    about = [test for test in tests if _names(test, one.attribute)]
+    known = {one.attribute, *_keys_of(model, one)}
+    about = [test for test in tests if any(_names(test, name) for name in known)]
     if not about or _is_renewed(model, one.attribute):
         return False
     keys = {name for name, value in _locals(model, one) if mentions(value, "device")}
@@ -209,6 +210,17 @@ def _is_kept(model: ClassModel, one: Assign) -> bool:
         any(mentions(test, "device") for test in about)
         and any(mentions(test, "shape", "size", "numel", "seq_len") for test in about)
     )
+
+
+def _keys_of(model: ClassModel, one: Assign) -> set[str]:
+    """The attributes that say for what a cache was filled: they change where it does."""
+    return {
+        other.attribute
+        for other in model.forward_assigns()
+        if other.how == "assign"
+        and other.where.guards == one.where.guards
+        and not any(value.is_tensor for value in other.values)
+    }
 
 
 def _is_renewed(model: ClassModel, attribute: str) -> bool:
@@ -292,6 +304,10 @@ def _locals(model: ClassModel, one: Assign) -> Iterator[tuple[str, ast.expr]]:
 def find_untracked(model: ClassModel) -> Iterator[Finding]:
     """NN207: `forward` changes a number, flag or list of `self` that it also reads."""
     reported: set[str] = set()
+    # What says for what a cache was filled is a part of the cache.
+    for one in model.forward_assigns():
+        if one.how == "assign" and any(value.is_tensor for value in one.values):
+            reported |= _keys_of(model, one) if one.where.guards else set()
     for one in model.forward_assigns():
         name = one.attribute
         if name in reported or not _is_number(model, one) or model.is_buffer(name):

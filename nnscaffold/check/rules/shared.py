@@ -52,6 +52,6 @@ def _shared(model: ClassModel, node: ast.expr) -> str:
             return f"a {value.name.rpartition('.')[2]}"
         if value.kind in ("parameter", "buffer"):
             return f"a {value.kind}"
-        if value.kind == "tensor" and value.name:
+        if value.kind == "tensor" and isinstance(value.node, ast.Call | ast.BinOp | ast.UnaryOp):
             return "a tensor"
     return ""

@@ -45,7 +45,9 @@ def find(model: ClassModel) -> Iterator[Finding]:
         if any(value.items for value in one.values) or one.how in ("grow", "item"):
             message = f"`self.{name}` holds plain tensors: they are neither moved nor saved"
         same = [other for other in model.assigns if other.attribute == name]
-        fix = _register(model, one) if len(same) == 1 else None
+        # `register_buffer` takes no name that the class has.
+        alone = len(same) == 1 and name not in model.on_class
+        fix = _register(model, one) if alone else None
         yield model.file.finding("NN201", one.node, message, f"{model.name}.{name}", fix)
 
 

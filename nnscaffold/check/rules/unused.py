@@ -67,6 +67,14 @@ def _used(model: ClassModel) -> set[str]:
             if value.attribute and value.attribute != one.attribute:
                 used.add(value.attribute)
             used.update(item.attribute for item in value.items)
+    names: dict[int, set[str]] = {}
+    for one in model.assigns:
+        for value in one.values:
+            names.setdefault(id(value), set()).add(one.attribute)
+    for same in names.values():
+        if same & used:
+            used |= same  # two names of one object
+    used |= {name.partition(".")[0] for name in used}
     return used - {""}
 
 
