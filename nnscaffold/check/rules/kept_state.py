@@ -263,7 +263,7 @@ def find_untracked(model: ClassModel) -> Iterator[Finding]:
         name = one.attribute
         if name in reported or not _is_number(model, one) or model.is_buffer(name):
             continue
-        if one.how == "grow" and model.inherited(name):
+        if one.how == "grow" and (model.inherited(name) or not _is_looked_at(model, one)):
             continue  # an ancestor may empty it
         if "warn" in name:  # says something once, which is nobody's result
             continue
@@ -308,6 +308,18 @@ def _is_read(model: ClassModel, name: str) -> bool:
         read.attribute == name
         and read.where.function in model.in_forward
         and not _is_of_this_call(model, read)
+        for read in model.reads
+    )
+
+
+def _is_looked_at(model: ClassModel, one: Assign) -> bool:
+    """Whether `forward` reads a list otherwise than to add to it."""
+    function = one.node.func if isinstance(one.node, ast.Call) else None
+    grown = function.value if isinstance(function, ast.Attribute) else None
+    return any(
+        read.attribute == one.attribute
+        and read.where.function in model.in_forward
+        and read.node is not grown
         for read in model.reads
     )
 
