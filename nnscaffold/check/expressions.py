@@ -122,7 +122,9 @@ class Expressions:
         saved = {argument.arg: self.scope.get(argument.arg) for argument in node.args.args}
         for name in saved:
             self.scope[name] = [Value("other", node)]
-        before, self.where = self.where, replace(self.where, nested=True)
+        # A text that is made late is that of an error, or of a log.
+        fails = self.where.fails or isinstance(node.body, ast.JoinedStr)
+        before, self.where = self.where, replace(self.where, nested=True, fails=fails)
         self.values_of(node.body)
         self.where = before
         for name, values in saved.items():
@@ -239,6 +241,8 @@ class Expressions:
         if isinstance(node.op, ast.Add | ast.BitOr) and held:
             kind = held[0].kind
             return [Value(kind, node, items=[item for one in held for item in one.items])]
+        if found and all(value.kind == "number" for value in found):
+            return [Value("number", node)]
         self.model.uses.append(Use(found, node, "operand", self.where))
         tensor = any(value.is_tensor for value in found)
         return [self.derived("tensor" if tensor else "other", node, found)]
