@@ -150,8 +150,8 @@ class Expressions:
         """Note what a loop puts into a container again and again, being made outside of it."""
         for item in items:
             made = item.node
-            if node is None or made is None or item.kind != "module":
-                continue
+            if node is None or made is None or item.kind != "module" or item.registered:
+                continue  # what is registered already is only looked up again
             inside = node.lineno <= made.lineno <= node.end_lineno  # type: ignore[attr-defined]
             if not inside and item.repeated is None:
                 item.repeated = at or node
@@ -161,7 +161,7 @@ class Expressions:
         seen: set[str] = set()
         for element in elements:
             name = element.id if isinstance(element, ast.Name) else _own_name(element, self.own)
-            if name and name in seen:
+            if name and name in seen and not isinstance(element, ast.Subscript):
                 for value in self.values_of(element):
                     value.repeated = value.repeated or node
             seen.add(name)
