@@ -328,6 +328,8 @@ class Expressions:
                 made.argument = value.argument if value.is_tensor else ""
                 made.source = value
                 made.through_data = value.through_data
+                if isinstance(node.slice, ast.Constant) and all(map(_is_row, value.makers)):
+                    made.makers, made.scalar = value.makers, bool(value.makers)
                 found.append(made)
             elif value.kind == "class":
                 found.append(value)
@@ -667,7 +669,9 @@ class Expressions:
                 called = how if how == "out" else f"{name.rpartition('.')[2]}"
                 self.model.writes.append(Write(written, node, "method", self.where, called))
         held = [*given, *contained(given)]
-        made = self.derived("tensor", node, held)
+        # How many indices are drawn is no operand.
+        operands = first if name == "torch.multinomial" else held
+        made = self.derived("tensor", node, operands)
         if name in FACTORIES and name not in ("torch.tensor", "torch.as_tensor"):
             # Sizes may come from an input; the values do not.
             made = Value("tensor", node)
@@ -844,7 +848,10 @@ class Expressions:
         flat = [*found, *contained(found)]
         makers, moved = _meeting(flat)
         if makers and moved:
-            self.model.met.update(map(id, makers))
+            # What has no dimension meets tensors of any device.
+            self.model.met.update(
+                id(maker) for value in flat if not value.scalar for maker in value.makers
+            )
         elif makers and kind == "tensor":
             made.makers = makers
         return made
@@ -863,6 +870,14 @@ def _meeting(found: list[Value]) -> tuple[tuple[Value, ...], bool]:
         for value in found
     )
     return makers, moved
+
+
+def _is_row(maker: Value) -> bool:
+    """Whether a factory is called with one number, so that its tensor has one dimension."""
+    call = maker.node
+    return (
+        isinstance(call, ast.Call) and len(call.args) == 1 and isinstance(call.args[0], ast.Constant)
+    )
 
 
 def _follows(value: Value) -> bool:

@@ -113,7 +113,9 @@ def register(value: Value, *, depth: int = 3) -> None:
 
 def attach(written: Iterable[Value], values: Iterable[Value]) -> None:
     """Note that tensors take over the graph of what is written into them."""
-    if any(not one.detached and (one.from_input or one.from_state or one.argument) for one in values):
+    if any(
+        not one.detached and (one.from_input or one.from_state or one.argument) for one in values
+    ):
         for one in written:
             if one.is_tensor and not one.through_data:
                 one.detached = False

@@ -198,7 +198,9 @@ def _is_renewed(model: ClassModel, attribute: str) -> bool:
 def _is_there(guard: Guard, attribute: str) -> bool:
     """Whether a condition holds where the attribute is filled already: it is not a cache's."""
     test = guard.test
-    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not mentions(test.left, attribute):
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return False
+    if not mentions(test.left, attribute):
         return False
     last = test.comparators[0]
     if not isinstance(last, ast.Constant) or last.value is not None:
@@ -211,7 +213,9 @@ def _compares(test: ast.expr, names: set[str]) -> bool:
     return any(
         isinstance(part, ast.Compare)
         and isinstance(part.ops[0], ast.NotEq | ast.Eq)
-        and any(isinstance(one, ast.Name) and one.id in names for one in (part.left, *part.comparators))
+        and any(
+            isinstance(one, ast.Name) and one.id in names for one in (part.left, *part.comparators)
+        )
         for part in ast.walk(test)
     )
 
