@@ -160,7 +160,7 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
         tensors = [value for value in flat(one.values) if value.is_tensor]
         if not tensors or any(has_graph(value) and not one.where.no_grad for value in tensors):
             continue
-        if one.how == "item" and _caches_by_key(model, one):
+        if one.how == "item" and _caches_by_key(model, one) and not _has_device_for_key(one):
             message = f"`self.{name}` keeps a tensor for each key: it grows, and nothing moves it"
         elif one.how in ("assign", "setattr") and _is_kept(model, one):
             message = f"`self.{name}` is computed once and used later, whatever has changed since"
@@ -233,11 +233,20 @@ def _caches_by_key(model: ClassModel, one: Assign) -> bool:
     """Whether an item is set only where its key is missing."""
     found = {name for name, value in _locals(model, one) if _gets(value, one.attribute)}
     return one.how == "item" and any(
-        isinstance(guard.test, ast.Compare)
-        and isinstance(guard.test.ops[0], ast.NotIn | ast.In | ast.Is | ast.IsNot)
-        and mentions(guard.test, one.attribute, *found)
+        isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], ast.NotIn | ast.In | ast.Is | ast.IsNot)
+        and mentions(test, one.attribute, *found)
         for guard in one.where.guards
+        for test in ast.walk(guard.test)
     )
+
+
+def _has_device_for_key(one: Assign) -> bool:
+    """Whether a device is the whole key: there are few, and none is wrong."""
+    targets = one.node.targets if isinstance(one.node, ast.Assign) else []
+    keys = [target.slice for target in targets if isinstance(target, ast.Subscript)]
+    names = [key.attr if isinstance(key, ast.Attribute) else getattr(key, "id", "") for key in keys]
+    return bool(names) and all(name == "device" for name in names)
 
 
 def _gets(value: ast.expr, attribute: str) -> bool:
