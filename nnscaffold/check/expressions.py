@@ -132,7 +132,9 @@ class Expressions:
         saved = {argument.arg: self.scope.get(argument.arg) for argument in node.args.args}
         for name in saved:
             self.scope[name] = [Value("other", node)]
-        before, self.where = self.where, replace(self.where, nested=True)
+        # A text that is made late is that of an error, or of a log.
+        fails = self.where.fails or isinstance(node.body, ast.JoinedStr)
+        before, self.where = self.where, replace(self.where, nested=True, fails=fails)
         given = self.values_of(node.body)
         self.where = before
         for name, values in saved.items():
@@ -158,8 +160,8 @@ class Expressions:
         """Note what a loop puts into a container again and again, being made outside of it."""
         for item in items:
             made = item.node
-            if node is None or made is None or item.kind != "module":
-                continue
+            if node is None or made is None or item.kind != "module" or item.registered:
+                continue  # what is registered already is only looked up again
             inside = node.lineno <= made.lineno <= node.end_lineno  # type: ignore[attr-defined]
             if not inside and item.repeated is None:
                 item.repeated = at or node
@@ -252,6 +254,8 @@ class Expressions:
         if isinstance(node.op, ast.Add | ast.BitOr) and held:
             kind = held[0].kind
             return [Value(kind, node, items=[item for one in held for item in one.items])]
+        if found and all(value.kind == "number" for value in found):
+            return [Value("number", node)]
         self.model.uses.append(Use(found, node, "operand", self.where))
         tensor = any(value.is_tensor for value in found)
         return [self.derived("tensor" if tensor else "other", node, found)]
@@ -341,6 +345,8 @@ class Expressions:
                 made.argument = value.argument if value.is_tensor else ""
                 made.source = value
                 made.through_data = value.through_data
+                if isinstance(node.slice, ast.Constant) and all(map(_is_row, value.makers)):
+                    made.makers, made.scalar = value.makers, bool(value.makers)
                 found.append(made)
             elif value.kind == "class":
                 found.append(value)
@@ -692,7 +698,9 @@ class Expressions:
                 called = how if how == "out" else f"{name.rpartition('.')[2]}"
                 self.model.writes.append(Write(written, node, "method", self.where, called))
         held = [*given, *contained(given)]
-        made = self.derived("tensor", node, held)
+        # How many indices are drawn is no operand.
+        operands = first if name == "torch.multinomial" else held
+        made = self.derived("tensor", node, operands)
         if name in FACTORIES and name not in ("torch.tensor", "torch.as_tensor"):
             # Sizes may come from an input; the values do not.
             made = Value("tensor", node)
@@ -877,7 +885,10 @@ class Expressions:
         flat = [*found, *contained(found)]
         makers, moved = _meeting(flat)
         if makers and moved:
-            self.model.met.update(map(id, makers))
+            # What has no dimension meets tensors of any device.
+            self.model.met.update(
+                id(maker) for value in flat if not value.scalar for maker in value.makers
+            )
         elif makers and kind == "tensor":
             made.makers = makers
         return made
@@ -896,6 +907,16 @@ def _meeting(found: list[Value]) -> tuple[tuple[Value, ...], bool]:
         for value in found
     )
     return makers, moved
+
+
+def _is_row(maker: Value) -> bool:
+    """Whether a factory is called with one number, so that its tensor has one dimension."""
+    call = maker.node
+    return (
+        isinstance(call, ast.Call)
+        and len(call.args) == 1
+        and isinstance(call.args[0], ast.Constant)
+    )
 
 
 def _follows(value: Value) -> bool:

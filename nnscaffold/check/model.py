@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nnscaffold.check.index import Index
 
 _CONSTRUCTOR = "__init__"
+# Methods whose first argument is a class, without a decorator that says so.
+_OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 # How deep functions of a file's top level are followed.
 _DEPTH = 3
 
@@ -127,7 +129,8 @@ class ClassModel:
         made = []
         for value in self._functions[function.name]:
             if value.kind == "argument":
-                made += given
+                # `default(x, lambda: 1)` calls what it is given.
+                made += [one for one in given if not isinstance(one.node, ast.Lambda)]
             elif value.kind in ("module", "parameter", "tensor"):
                 fresh = Value(value.kind, node, name=value.name, stateful=value.stateful)
                 fresh.from_state = value.from_state and value.kind == "parameter"
@@ -173,7 +176,7 @@ class ClassModel:
 
     def _self_of(self, function: Function) -> str:
         names = {self.file.names.qualified(one) for one in function.decorator_list}
-        if names & {"staticmethod", "classmethod"}:
+        if names & {"staticmethod", "classmethod"} or function.name in _OF_CLASSES:
             return ""
         parameters = [*function.args.posonlyargs, *function.args.args]
         return parameters[0].arg if parameters else ""

@@ -181,7 +181,7 @@ def find_caches(model: ClassModel) -> Iterator[Finding]:
         tensors = [value for value in flat(one.values) if value.is_tensor]
         if not tensors or any(_holds_graph(value) and not one.where.no_grad for value in tensors):
             continue
-        if one.how == "item" and _caches_by_key(model, one):
+        if one.how == "item" and _caches_by_key(model, one) and not _has_device_for_key(one):
             message = f"`self.{name}` keeps a tensor for each key: it grows, and nothing moves it"
         elif one.how in ("assign", "setattr") and _is_kept(model, one):
             message = f"`self.{name}` is computed once and used later, whatever has changed since"
@@ -236,11 +236,9 @@ def _is_renewed(model: ClassModel, attribute: str) -> bool:
 def _is_there(guard: Guard, attribute: str) -> bool:
     """Whether a condition holds where the attribute is filled already: it is not a cache's."""
     test = guard.test
-    if (
-        not isinstance(test, ast.Compare)
-        or len(test.ops) != 1
-        or not mentions(test.left, attribute)
-    ):
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return False
+    if not mentions(test.left, attribute):
         return False
     last = test.comparators[0]
     if not isinstance(last, ast.Constant) or last.value is not None:
@@ -281,6 +279,14 @@ def _caches_by_key(model: ClassModel, one: Assign) -> bool:
     )
 
 
+def _has_device_for_key(one: Assign) -> bool:
+    """Whether a device is the whole key: there are few, and none is wrong."""
+    targets = one.node.targets if isinstance(one.node, ast.Assign) else []
+    keys = [target.slice for target in targets if isinstance(target, ast.Subscript)]
+    names = [key.attr if isinstance(key, ast.Attribute) else getattr(key, "id", "") for key in keys]
+    return bool(names) and all(name == "device" for name in names)
+
+
 def _gets(value: ast.expr, attribute: str) -> bool:
     """Whether it is `self.attribute.get(key)`."""
     return (
@@ -312,7 +318,7 @@ def find_untracked(model: ClassModel) -> Iterator[Finding]:
         name = one.attribute
         if name in reported or not _is_number(model, one) or model.is_buffer(name):
             continue
-        if one.how == "grow" and model.inherited(name):
+        if one.how == "grow" and (model.inherited(name) or not _is_looked_at(model, one)):
             continue  # an ancestor may empty it
         if "warn" in name:  # says something once, which is nobody's result
             continue
@@ -371,6 +377,18 @@ def _is_read(model: ClassModel, name: str) -> bool:
         read.attribute == name
         and read.where.function in model.in_forward
         and not _is_of_this_call(model, read)
+        for read in model.reads
+    )
+
+
+def _is_looked_at(model: ClassModel, one: Assign) -> bool:
+    """Whether `forward` reads a list otherwise than to add to it."""
+    function = one.node.func if isinstance(one.node, ast.Call) else None
+    grown = function.value if isinstance(function, ast.Attribute) else None
+    return any(
+        read.attribute == one.attribute
+        and read.where.function in model.in_forward
+        and read.node is not grown
         for read in model.reads
     )
 

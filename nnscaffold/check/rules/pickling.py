@@ -20,6 +20,7 @@ _RESOURCES = frozenset(
         *("threading.Thread", "threading.Semaphore", "open", "io.open"),
     }
 )
+_COLLECTIONS = ("OrderedDict", "defaultdict", "deque")
 
 
 def find(model: ClassModel) -> Iterator[Finding]:
@@ -30,7 +31,12 @@ def find(model: ClassModel) -> Iterator[Finding]:
     for one in model.assigns:
         if one.how not in ("assign", "setattr", "grow", "item") or one.attribute in reported:
             continue
-        held = [value for value in flat(one.values) if value.kind == "lambda"]
+        passed = _passed_on(one.value)
+        held = [
+            value
+            for value in flat(one.values)
+            if value.kind == "lambda" and id(value.node) not in passed
+        ]
         if not held and isinstance(one.value, ast.Call) and _is_partial_of_lambda(one.value):
             held = one.values
         if any(isinstance(v.node, ast.Call) and _opens(model, v.node) for v in one.values):
@@ -52,6 +58,22 @@ def _opens(model: ClassModel, node: ast.Call) -> bool:
     return model.file.names.qualified(node.func) in _RESOURCES
 
 
+def _passed_on(value: ast.expr | None) -> set[int]:
+    """The lambdas that are handed to a function, which may call them and return what they make."""
+    return {
+        id(given)
+        for call in (ast.walk(value) if value is not None else ())
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name | ast.Attribute)
+        and _called(call) not in ("partial", "dict", "list", "tuple", *_COLLECTIONS)
+        for given in (*call.args, *(keyword.value for keyword in call.keywords))
+        if isinstance(given, ast.Lambda)
+    }
+
+
 def _is_partial_of_lambda(node: ast.Call) -> bool:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name == "partial" and any(isinstance(one, ast.Lambda) for one in node.args)
+    return _called(node) == "partial" and any(isinstance(one, ast.Lambda) for one in node.args)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -51,7 +51,15 @@ def find(model: ClassModel) -> Iterator[Finding]:
 
 def _used(model: ClassModel) -> set[str]:
     """The attributes that a method other than the constructor reads, or that it passes on."""
+    called = {id(call.node.func) for call in model.calls}
+    # A method that the constructor keeps, or returns, runs later.
+    kept = {
+        read.attribute
+        for read in model.reads
+        if read.attribute in model.methods and id(read.node) not in called
+    }
     setting_up = model.only_in_constructor | {"reset_parameters", "init_weights", "_init_weights"}
+    setting_up -= model.reached_from(*kept)
     used = {read.attribute for read in model.reads if read.where.function not in setting_up}
     for method, reads in model.all_methods.items():
         if method not in setting_up:

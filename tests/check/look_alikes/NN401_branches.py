@@ -28,6 +28,7 @@ class Scaled(nn.Module):
     def forward(self, x: torch.Tensor, double: bool) -> torch.Tensor:
         if double:
             x = x * 2
+            x = x + 1
         else:
             x = x.clone()
         x += 1
