@@ -127,12 +127,14 @@ def show(found: list[Key], verdicts: dict[Key, Verdict]) -> None:
     present = {*found}
     missing = [one for one in verdicts.values() if one.key not in present]
     lost = Counter(one.key[2] for one in missing if one.is_true)
-    mended = Counter(one.key[2] for one in missing if not one.is_true)
-    print(f"\n{'rule':<30}{'severity':<10}{'true':>12}{'':>8}{'unread':>8}{'mended':>8}{'lost':>6}")
-    for code in sorted({*total, *lost, *mended}):
+    cleared = Counter(one.key[2] for one in missing if not one.is_true)
+    print(
+        f"\n{'rule':<30}{'severity':<10}{'true':>12}{'':>8}{'unread':>8}{'cleared':>8}{'lost':>6}"
+    )
+    for code in sorted({*total, *lost, *cleared}):
         print(
             f"{code + ' ' + RULES[code].name:<30}{RULES[code].severity:<10}"
-            f"{_ratio(true[code], total[code])}{unjudged[code]:>8}{mended[code]:>8}{lost[code]:>6}"
+            f"{_ratio(true[code], total[code])}{unjudged[code]:>8}{cleared[code]:>8}{lost[code]:>6}"
         )
     print(f"{'all':<40}{_ratio(true.total(), total.total())}")
     whole = [verdict.is_true for verdict in judged if verdict.key[0] in WHOLE]

@@ -52,7 +52,9 @@ def test_standard_terms_are_used(pattern: str, instead: str) -> None:
     found = []
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if not path.is_file() or path.suffix == ".bundle" or name.endswith(OLD_SETTINGS):
+        # Verdicts quote the lines of others.
+        quotes = path.suffix in (".bundle", ".csv") or name.endswith(OLD_SETTINGS)
+        if not path.is_file() or quotes:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if re.search(pattern, line, re.IGNORECASE):

@@ -698,7 +698,7 @@ class Expressions:
                 called = how if how == "out" else f"{name.rpartition('.')[2]}"
                 self.model.writes.append(Write(written, node, "method", self.where, called))
         held = [*given, *contained(given)]
-        # How many indices are drawn is no operand.
+        # How many indices are drawn does not decide where they are.
         operands = first if name == "torch.multinomial" else held
         made = self.derived("tensor", node, operands)
         if name in FACTORIES and name not in ("torch.tensor", "torch.as_tensor"):

@@ -224,7 +224,7 @@ def _keys_of(model: ClassModel, one: Assign) -> set[str]:
 
 
 def _is_renewed(model: ClassModel, attribute: str) -> bool:
-    """Whether a call replaces what it finds there: what it leaves is no cache, but its result."""
+    """Whether a call replaces what it finds there: what it leaves is its result, not a cache."""
     return any(
         _is_there(guard, attribute)
         for one in model.forward_assigns()
