@@ -91,6 +91,11 @@ PARTS = {
     "profiler": Part({"profiler": True}, ("src/strokes/profile.py",), r"strokes\.profile\b"),
     "notebook": Part({"notebook": True}, ("notebooks/quickstart.ipynb",), r"quickstart|notebooks/"),
     "sweep": Part({"sweep": True}, ("src/strokes/sweep.py",), r"(?i)\bsweeps?\b"),
+    "contract": Part(
+        {"contract": "package", "nnscaffold_from": "nnscaffold>=0.5.1"},
+        (),
+        r"nnscaffold.contract|nnscaffold>=|nnscaffold check$|(?<!external = \[)\"nnscaffold",
+    ),
     "exports": Part(
         {"exports": TARGETS},
         ("src/strokes/export/onnx.py", "src/strokes/export/prune.py", "serve/README.md"),
