@@ -353,8 +353,10 @@ class Expressions:
         for value in values:
             if value.kind in CONTAINERS or (value.kind == "module" and value.items):
                 found += [*value.items, *value.late]
-            elif value.is_tensor or value.kind == "argument":
-                found.append(self.derived("tensor" if value.is_tensor else "other", node, [value]))
+            elif value.is_tensor:
+                row = self.derived("tensor", node, [value])
+                row.source = value
+                found.append(row)
             else:
                 found.append(self.derived("other", node, [value]))
         return found
