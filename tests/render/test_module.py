@@ -173,7 +173,10 @@ def test_free_text_comes_out_as_copier_renders_it(tmp_path: Path, home: Path) ->
             id="files that are written once",
         ),
         pytest.param(
-            {"copier.yml": f"""{CONFIG}_exclude: ["{{% if package == 'x' %}}*{{% endif %}}", "/a"]\n"""},
+            {
+                "copier.yml": CONFIG
+                + """_exclude: ["{% if package == 'x' %}*{% endif %}", "/a"]\n"""
+            },
             id="an exclusion that an answer turns off",
         ),
         pytest.param({LINEAR: "\n{{ package | to_json }}\r\n\n"}, id="odd white space"),

@@ -1,4 +1,4 @@
-"""Repositories whose contract suite is the installed package: they pass their own tools and tests."""
+"""Repositories whose contract suite is the installed package pass their own tools and tests."""
 
 from __future__ import annotations
 

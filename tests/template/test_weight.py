@@ -34,9 +34,7 @@ def lines_of_files(repository: Path) -> dict[str, int]:
 def beside(weight: dict[str, int]) -> int:
     """The lines of what a repository's users read: neither the suite nor the page on its rules."""
     return sum(
-        lines
-        for name, lines in weight.items()
-        if name != DOCUMENT and not name.startswith(SUITE)
+        lines for name, lines in weight.items() if name != DOCUMENT and not name.startswith(SUITE)
     )
 
 

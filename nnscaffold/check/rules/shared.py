@@ -44,7 +44,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
 
 
 def _shared(model: ClassModel, node: ast.expr) -> str:
-    """What is shared, in words; nothing if it is no matter."""
+    """What is shared, in words; nothing if it does not matter."""
     for value in flat(model.evaluated(node)):
         if not isinstance(value.node, ast.Call) and value.kind != "tensor":
             continue

@@ -4,6 +4,7 @@ import copy
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -167,7 +168,7 @@ def growing(case: Case) -> list[tuple[str, str]]:
         (path, f"grows with each new length, from {sizes[0]} to {sizes[-1]} tensors")
         for path in (counts[-1] if len(counts) > 2 else ())
         for sizes in [[one.get(path, 0) for one in counts]]
-        if all(one < two for one, two in zip(sizes, sizes[1:], strict=False))
+        if all(one < two for one, two in pairwise(sizes))
     ]
 
 

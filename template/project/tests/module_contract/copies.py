@@ -4,7 +4,6 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn

@@ -29,7 +29,7 @@ def differentiable(tree: object) -> list[Tensor]:
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> None:
-    """Convert as `.half()` and `.double()` do; unlike `.to(dtype)` this leaves complex state whole."""
+    """Convert as `.half()` and `.double()` do; unlike `.to(dtype)`, this leaves complex state."""
     module._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
 
