@@ -3,7 +3,7 @@
 import copy
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -60,7 +60,7 @@ def changed_context(case: Case) -> Findings:
         yield finding(left, problem, "NN206")
 
 
-def what_is_left(module: nn.Module, before: dict[str, object]) -> str:
+def what_is_left(module: nn.Module, before: Mapping[str, object]) -> str:
     """The attribute that holds what a call left, as well as one can say."""
     known = set(map(id, before.values()))
     left = [path for path, value in held_outside_registry(module) if id(value) not in known]

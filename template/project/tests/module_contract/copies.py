@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .core import BUILT, Case, Findings, Instance, check
 from .findings import NotApplicable, finding
 from .state import other_state
-from .tree import held_outside_registry, package_of, reachable, state_of, submodules, tensors
+from .tree import held_outside_registry, reachable, state_of, submodules, tensors
 from .watches import place_of
 
 
@@ -56,7 +56,7 @@ def of_classes(root: nn.Module) -> Iterator[tuple[int, str]]:
     for kind in dict.fromkeys(kind for _, part in submodules(root) for kind in type(part).__mro__):
         if kind.__module__.partition(".")[0] in ("torch", "builtins"):
             continue
-        initialise = inspect.unwrap(kind.__init__)
+        initialise = inspect.unwrap(kind.__init__)  # type: ignore[misc]
         defaults = inspect.signature(initialise).parameters
         places = {f"the default of `{name}`": one.default for name, one in defaults.items()}
         places |= {

@@ -122,7 +122,7 @@ def mode_switch(case: Case) -> Findings:
 
 
 def kept_in_eval(module: nn.Module, path: str) -> bool:
-    """Whether an override of `train` leaves a part in eval mode on purpose: frozen, or one of many."""
+    """Whether `train` leaves a part in eval mode on purpose: frozen, or one of many."""
     part = module.get_submodule(path)
     reached = any(one.training for _, one in submodules(module) if one is not module)
     return overrides(module, path, "train") and bool(path) and (reached or not learns(part))

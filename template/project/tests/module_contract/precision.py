@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .core import SOUND, Case, Findings, check
-from .findings import Finding, finding, require
+from .findings import Finding, Place, finding, require
 from .lengths import lengths_of
 from .training import CHOICES, cast
 from .tree import convert, tensors
-from .watches import _PASSED_ON, Place, place_of, running_line
+from .watches import _PASSED_ON, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 # Where rounding shows after many positions only.

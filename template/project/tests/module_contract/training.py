@@ -18,7 +18,6 @@ from .findings import NotApplicable, finding, require
 from .isolation import process_group
 from .tree import difference, disagreement, join, learns, submodules, tensors
 
-
 # Where a little rounding may choose something else, and a gradient is by convention.
 CHOICES = {"argmax", "argmin", "argsort", "bucketize", "ceil", "floor", "multinomial", "round"}
 CHOICES |= {"searchsorted", "sign", "sort", "topk"}
