@@ -31,7 +31,7 @@ from scaffolder.working_template import template_files
 ROOT = Path(__file__).resolve().parent.parent
 SIDES = ("before", "after")
 # Questions whose choices each make another sort of repository.
-SORTS = ("task", "profile")
+SORTS = ("task", "profile", "contract")
 # What would differ from one machine or year to the next.
 FIXED = {"author_name": "Ada Example", "copyright_year": "2026"}
 

@@ -86,7 +86,11 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
     try:
         config = _read_config(template)
         answers = _answers(config, project.answers)
-        render = _renderer(template, _require_convention(template), answers)
+        environment = _environment(template, _require_convention(template))
+
+        def render(name: str, **values: Any) -> str:
+            return environment.get_template(name).render(answers | values)
+
         kind, folder, package = (
             f"template/kinds/{module.kind}",
             f"{module.role}s",
@@ -101,8 +105,13 @@ def render_module(template: Path, project: Project, module: ModuleSpec) -> Rende
             code / f"{module.file}.py": render(f"{kind}/module.py.jinja", module=entry),
             tests / f"test_{module.file}.py": render(f"{kind}/test.py.jinja", module=entry),
         }
+        excluded = [
+            line
+            for pattern in config.get("_exclude", [])
+            for line in environment.from_string(pattern).render(answers).splitlines()
+        ]
         for path in (*new, code / "__init__.py"):
-            _require_included(path, config.get("_exclude", []))
+            _require_included(path, excluded)
         before, after = (render(index, modules=each) for each in (others, [*others, entry]))
         return Rendered(new, {code / "__init__.py": (before, after)})
     except NeedsCopier:
@@ -128,8 +137,10 @@ def _read_config(template: Path) -> dict[str, Any]:
 
 def _require_included(path: PurePosixPath, patterns: list[str]) -> None:
     """Leave to Copier what may be excluded: any pattern that matches at all, or floats."""
+    places = [f"/{place}" for place in (path, *path.parents)]
     for pattern in patterns:
-        if not pattern.startswith("/") or "{" in pattern or fnmatchcase(f"/{path}", pattern):
+        matches = any(fnmatchcase(place, pattern.rstrip("/")) for place in places)
+        if not pattern.startswith("/") or matches:
             raise NeedsCopier(f"the exclusion {pattern}")
 
 
@@ -183,19 +194,18 @@ def _require_convention(template: Path) -> set[str]:
     return names
 
 
-def _renderer(template: Path, files: set[str], answers: dict[str, Any]) -> Any:
+def _environment(template: Path, files: set[str]) -> SandboxedEnvironment:
     def load(name: str) -> str:
         if name not in files:  # Copier's copy of a template has more files: those of git.
             raise NeedsCopier(f"the file {name}")
         return (template / name).read_text(encoding="utf-8")
 
-    environment = SandboxedEnvironment(
+    return SandboxedEnvironment(
         loader=jinja2.FunctionLoader(load),
         extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
         keep_trailing_newline=True,
         undefined=_Undefined,
     )
-    return lambda name, **values: environment.get_template(name).render(answers | values)
 
 
 class _Undefined(jinja2.Undefined):

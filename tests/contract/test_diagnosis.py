@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jinja2
 import numpy
 import pytest
 import torch
@@ -25,7 +26,7 @@ from torch.fx.experimental import symbolic_shapes
 
 PROJECT = Path(__file__).parents[2] / "template" / "project"
 PACKAGE = PROJECT / "src" / "{{ package }}"
-DIAGNOSIS = PACKAGE / "{% if exports %}export{% endif %}" / "diagnosis.py"
+DIAGNOSIS = PACKAGE / "{% if exports %}export{% endif %}" / "diagnosis.py.jinja"
 COMMAND = PACKAGE / "{% if profile == 'standard' %}command.py{% endif %}"
 EXAMPLE = {"images": torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))}
 
@@ -61,18 +62,19 @@ BROKEN = [kind for kind in models(broken) if kind not in LATER]
 SOUND = models(sound)
 
 
-def repository(folder: Path, name: str, *, suite: bool) -> Any:
+def repository(folder: Path, name: str, *, suite: bool, contract: str = "vendored") -> Any:
     """Make a clone of a repository, or what an installation has of one; import its diagnosis."""
     package = folder / "src" / name
     (package / "export").mkdir(parents=True)
     for path in (package / "__init__.py", package / "export" / "__init__.py"):
         path.touch()
     shutil.copy(COMMAND, package / "command.py")
-    shutil.copy(DIAGNOSIS, package / "export" / "diagnosis.py")
+    diagnosis = jinja2.Template(DIAGNOSIS.read_text(), keep_trailing_newline=True)
+    (package / "export" / "diagnosis.py").write_text(diagnosis.render(contract=contract))
     if suite:
         ignored = shutil.ignore_patterns("__pycache__")
-        contract = "tests/module_contract"
-        shutil.copytree(PROJECT / contract, folder / contract, ignore=ignored)
+        vendored = "tests/module_contract"
+        shutil.copytree(PROJECT / vendored, folder / vendored, ignore=ignored)
     sys.path.insert(0, str(folder / "src"))
     try:
         return importlib.import_module(f"{name}.export.diagnosis")
@@ -335,6 +337,25 @@ def test_a_log_that_cannot_be_written_is_reported(clone: Any, tmp_path: Path) ->
 def test_without_the_suite_nothing_is_refused(wheel: Any) -> None:
     for kind in (broken.Mask, broken.SqueezedBatch):
         wheel.refuse_broken_contracts(ready(kind), EXAMPLE)
+
+
+def test_the_installed_suite_refuses_what_the_vendored_one_does(
+    clone: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    packaged = repository(
+        tmp_path_factory.mktemp("packaged"), "packaged", suite=False, contract="package"
+    )
+    for kind in (broken.Mask, broken.SqueezedBatch):
+        assert refused(packaged, ready(kind)) == refused(clone, ready(kind))
+    packaged.refuse_broken_contracts(ready(SOUND[0]), EXAMPLE)
+
+
+def test_without_the_installed_suite_nothing_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = repository(tmp_path_factory.mktemp("bare"), "bare", suite=False, contract="package")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    bare.refuse_broken_contracts(ready(broken.Mask), EXAMPLE)
 
 
 def test_the_core_needs_no_pytest() -> None:

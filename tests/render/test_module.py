@@ -116,6 +116,26 @@ def test_every_kind_comes_out_as_copier_renders_it(repository: Path, tmp_path: P
         assert (by_copier / name).read_bytes() == text.encode(), name
 
 
+@pytest.mark.parametrize("contract", ["vendored", "package"])
+def test_a_test_imports_the_suite_that_was_chosen(
+    contract: str, tmp_path: Path, home: Path
+) -> None:
+    project = read_project(create_project(tmp_path / "digits", {"contract": contract}).path)
+    module = specify("Gate", "linear", "layer", project.modules)
+    template = template_checkout(project.source, project.version)
+    rendered = render_module(template, project, module)
+    assert rendered == render_module_by_copier(project, module)
+    line = {
+        "vendored": "\nfrom tests.module_contract import ModuleContract\n\n\nclass TestGate(",
+        "package": "\nfrom nnscaffold.contract import ModuleContract\n\n\nclass TestGate(",
+    }
+    assert line[contract] in rendered.new[PurePosixPath("tests/layers/test_gate.py")]
+    # A repository that is older than the question keeps the suite that it has.
+    del project.answers["contract"]
+    older = render_module(template, project, module)
+    assert line["vendored"] in older.new[PurePosixPath("tests/layers/test_gate.py")]
+
+
 def test_free_text_comes_out_as_copier_renders_it(tmp_path: Path, home: Path) -> None:
     nasty = {"description": 'x"""y {{ 7*7 }} \\n {% raw %} 🎉', "author_name": 'O\'Neil "N"'}
     project = read_project(create_project(tmp_path / "digits", nasty).path)
@@ -151,6 +171,13 @@ def test_free_text_comes_out_as_copier_renders_it(tmp_path: Path, home: Path) ->
         pytest.param(
             {"copier.yml": SMALL_TEMPLATE["copier.yml"] + "_skip_if_exists: ['src/*/layers/*']\n"},
             id="files that are written once",
+        ),
+        pytest.param(
+            {
+                "copier.yml": CONFIG
+                + """_exclude: ["{% if package == 'x' %}*{% endif %}", "/a"]\n"""
+            },
+            id="an exclusion that an answer turns off",
         ),
         pytest.param({LINEAR: "\n{{ package | to_json }}\r\n\n"}, id="odd white space"),
         pytest.param(
@@ -495,6 +522,10 @@ def test_a_list_of_choices_is_seen_by_the_templates(template: SmallTemplate) -> 
         "_subdirectory: /etc",
         "_answers_file: .answers.yml",
         "_exclude: ['*.py']",
+        "_exclude: [/src/digits/layers]",
+        "_exclude: ['/src/{{ package }}/']",
+        """_exclude: ["{% if package == 'digits' %}/tests{% endif %}"]""",
+        "_exclude: ['{{ _copier_operation }}']",
         "package: {type: str, multiselect: true}",
         "package: {type: int, multiselect: true}",
         "package: {type: int}",

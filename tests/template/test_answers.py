@@ -11,9 +11,13 @@ from email.headerregistry import Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import pytest
 import yaml
 from allpairspy import AllPairs
+from packaging.requirements import Requirement
+
+from .conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +45,7 @@ TARGETS = {
     "torchserve": "torchserve.py",
     "triton": "triton.py",
 }
+SOURCE = "nnscaffold @ git+https://git.example.org/tools/nnscaffold@v0.5.0"
 CHOICES: dict[str, list[Any]] = {
     "task": ["digits", "tabular", "sequence", "blank"],
     # Typed together.
@@ -61,6 +66,12 @@ CHOICES: dict[str, list[Any]] = {
     "python_min": PYTHONS,
     "torch_min": ["2.13", "2.14.1"],
     "ci": ["github", "gitlab", "none"],
+    # Asked together: of a copy, nothing more is asked.
+    "suite": [
+        {"contract": "vendored"},
+        {"contract": "package", "nnscaffold_from": "nnscaffold>=0.5"},
+        {"contract": "package", "nnscaffold_from": SOURCE},
+    ],
     # Asked together: without an image, nothing more is asked of one.
     "image": [
         {"docker": True, "base_image": "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"},
@@ -96,7 +107,7 @@ CHOICES: dict[str, list[Any]] = {
 }
 # Any two values of two questions meet in at least one of these.
 PAIRED = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
-TOGETHER = ("texts", "image", "profile")
+TOGETHER = ("texts", "suite", "image", "profile")
 ROWS = [
     {name: value for name, value in row.items() if name not in TOGETHER}
     | {name: value for group in TOGETHER for name, value in row[group].items()}
@@ -163,6 +174,7 @@ def the_answers_are_recorded_as_typed(rendered: Rendered) -> None:
     assert recorded | rendered.answers == recorded
     # What is not asked is not recorded.
     assert ("base_image" in recorded) is rendered.answers["docker"]
+    assert ("nnscaffold_from" in recorded) is (rendered.answers["contract"] == "package")
     assert ("exports" in recorded) is (rendered.answers.get("profile") != "minimal")
 
 
@@ -303,6 +315,29 @@ def the_requirements_are_those_of_the_task(rendered: Rendered) -> None:
         assert (tracker in extras) is (tracker in rendered.answers.get("trackers", []))
 
 
+def the_suite_comes_from_where_was_chosen(rendered: Rendered) -> None:
+    pyproject = tomllib.loads(rendered.text("pyproject.toml"))
+    required = pyproject["project"]["optional-dependencies"]["dev"]
+    source = rendered.answers.get("nnscaffold_from")
+    is_installed = rendered.answers["contract"] == "package"
+
+    assert (rendered.folder / "tests" / "module_contract").exists() is not is_installed
+    assert [each for each in required if "nnscaffold" in each] == ([source] if is_installed else [])
+    # Without it, hatchling builds nothing that requires an address.
+    metadata = {"allow-direct-references": True} if source == SOURCE else None
+    assert pyproject["tool"]["hatch"].get("metadata") == metadata
+    places = {"tests.module_contract": not is_installed, "nnscaffold.contract": is_installed}
+    tests = [path.read_text() for path in rendered.files(".py") if path.parent.name == "models"]
+    for place, is_chosen in places.items():
+        line = f"from {place} import ModuleContract"
+        assert bool([text for text in tests if line in text]) is (
+            is_chosen and rendered.answers["task"] != "blank"
+        )
+    for path in rendered.files(".yml", ".yaml"):
+        if path.name in ("ci.yml", ".gitlab-ci.yml", ".pre-commit-config.yaml"):
+            assert ("nnscaffold check" in path.read_text()) is is_installed, path
+
+
 def what_is_turned_off_leaves_no_trace(rendered: Rendered) -> None:
     for path in rendered.folder.rglob("*"):
         assert path.is_file() or any(path.iterdir()), f"{path} is empty"
@@ -350,6 +385,7 @@ def test_a_repository_is_what_the_answers_say(
     the_image_is_the_chosen_one(rendered)
     the_requirements_are_those_of_the_task(rendered)
     the_exports_are_the_chosen_ones(rendered)
+    the_suite_comes_from_where_was_chosen(rendered)
     what_is_turned_off_leaves_no_trace(rendered)
     nothing_typed_reaches_the_code(rendered)
     lint_and_format_pass(rendered, program)
@@ -360,6 +396,43 @@ def test_a_repository_is_what_the_answers_say(
 def test_types_pass(python_min: str, render: Render, program: Program) -> None:
     answers = next(row for row in ROWS if row["python_min"] == python_min and "profile" not in row)
     program(render(**answers | {"exports": list(TARGETS)}), "mypy")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_good"),
+    [
+        ("nnscaffold>=0.5", True),
+        ("nnscaffold >= 0.5, <0.7", True),
+        ("nnscaffold==0.5.1.dev3", True),
+        (f"{SOURCE}#subdirectory=python", True),
+        ("nnscaffold@file:///srv/wheels/nnscaffold-0.5.0-py3-none-any.whl", True),
+        ("nnscaffold", False),
+        ("nnscaffold>=0.5\n", False),
+        ("nnscaffold>=0.5\nother", False),
+        ('nnscaffold>=0.5", "other', False),
+        ("nnscaffold @ https://x/'", False),
+        ("nnscaffold @ https://x/\\", False),
+        ("nnscaffold @ {root:uri}", False),
+        ("other>=0.5", False),
+        ("", False),
+    ],
+)
+def test_a_requirement_of_the_suite_is_one_line_without_quotes(answer: str, is_good: bool) -> None:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT),
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+    )
+    rules: Any = environment.get_template("template/answers/rules.jinja").module
+    assert (str(rules.nnscaffold_from(answer)) == "") is is_good
+    if is_good:
+        assert Requirement(answer).name == "nnscaffold"
+
+
+@pytest.mark.parametrize("package", ["nnscaffold", "nnscaffold__", "scaffolder"])
+def test_a_package_that_hides_the_suite_keeps_its_copy(package: str, render: Render) -> None:
+    with pytest.raises(AssertionError, match="hides that of the suite; choose vendored"):
+        render(package=package, contract="package")
+    assert (render(package=package) / "tests" / "module_contract").is_dir()
 
 
 @pytest.mark.slow

@@ -91,6 +91,11 @@ PARTS = {
     "profiler": Part({"profiler": True}, ("src/strokes/profile.py",), r"strokes\.profile\b"),
     "notebook": Part({"notebook": True}, ("notebooks/quickstart.ipynb",), r"quickstart|notebooks/"),
     "sweep": Part({"sweep": True}, ("src/strokes/sweep.py",), r"(?i)\bsweeps?\b"),
+    "contract": Part(
+        {"contract": "package", "nnscaffold_from": "nnscaffold>=0.5.1"},
+        (),
+        r"nnscaffold.contract|nnscaffold>=|nnscaffold check$|(?<!external = \[)\"nnscaffold",
+    ),
     "exports": Part(
         {"exports": TARGETS},
         ("src/strokes/export/onnx.py", "src/strokes/export/prune.py", "serve/README.md"),
@@ -203,6 +208,37 @@ def test_updates_bring_each_part_in_and_take_all_out_again(
     assert kept(before, edits).items() <= files_of(repository).items()
 
 
+def test_an_update_replaces_the_suite_by_the_installed_one_and_brings_it_back(
+    rendered: dict[str, Path],
+    render: Render,
+    program: Program,
+    tmp_path: Path,
+) -> None:
+    repository = copy(rendered["contract"], tmp_path / "repository")
+    answers = repository / ".copier-answers.yml"
+    # As in a repository that is older than the question.
+    answers.write_text(re.sub(r"(?m)^contract: .*\n", "", answers.read_text()))
+    before, edits = edit(repository)
+
+    update(repository, program, {})
+
+    assert git(repository, "diff", "--name-only").split() == [".copier-answers.yml"]
+    assert 'contract: "vendored"\n' in answers.read_text()
+    commit(repository)
+
+    update(repository, program, PARTS["contract"].answers)
+
+    assert git(repository, "diff", "--name-only", "--diff-filter=U") == ""
+    assert not (repository / "tests" / "module_contract").exists()
+    expected = files_of(render(**ALL_OFF | PARTS["contract"].answers))
+    assert files_of(repository) == with_edits(expected, edits)
+    commit(repository)
+
+    update(repository, program, {"contract": "vendored"})
+
+    assert files_of(repository) == with_edits(before, edits)
+
+
 @pytest.mark.slow
 def test_an_update_makes_a_minimal_repository_a_standard_one(
     rendered: dict[str, Path],
@@ -248,7 +284,7 @@ def kept(files: dict[str, str], edits: dict[str, str]) -> dict[str, str]:
 
 
 def off(value: Any) -> Any:
-    return [] if isinstance(value, list) else False
+    return {"package": "vendored"}.get(value, value) if isinstance(value, str) else type(value)()
 
 
 def copy(source: Path, target: Path) -> Path:

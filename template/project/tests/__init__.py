@@ -1,1 +1,1 @@
-"""Tests of this repository; `module_contract` is the suite that every module's tests inherit."""
+"""Tests of this repository; those of a module inherit the suite of the module contract."""

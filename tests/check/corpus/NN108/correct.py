@@ -138,3 +138,22 @@ class Workspace(nn.Module):
         out[:, : x.shape[1]] = x
         out[:, x.shape[1] :] = -x
         return out
+
+
+class Gates(nn.Module):
+    # Written part by part: what a loop over a tensor, or over its chunks, gives are views.
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2 * width, width))
+        self.rows = nn.Parameter(torch.empty(width, width))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        with torch.no_grad():
+            for weight in self.weight.chunk(2):
+                nn.init.xavier_uniform_(weight)
+            for number, row in enumerate(self.rows):
+                row.fill_(number)
+
+    def forward(self, x):
+        return (x @ self.weight.T) @ self.rows
