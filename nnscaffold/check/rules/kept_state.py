@@ -31,8 +31,8 @@ def find_graphs(model: ClassModel) -> Iterator[Finding]:
         values = list(flat(one.values))
         if one.how in ("grow", "item") and not _caches_by_key(model, one):
             kept = [value for value in values if value.is_tensor or value.from_input]
-            if _is_fresh(model, one):
-                continue
+            if _is_fresh(model, one) or model.inherited(name) == "list":
+                continue  # an ancestor may empty it
             grows = one.how == "grow" and (
                 any(value.is_tensor for value in kept) or _only_grows(model, name)
             )
