@@ -116,7 +116,7 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
     start = time.perf_counter()
     result = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
     seconds = time.perf_counter() - start
-    if result.returncode not in (0, 1):
+    if result.returncode not in (0, 1) or "Traceback" in result.stderr:
         sys.exit(f"{' '.join(command)} failed: {result.stderr}")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit

@@ -75,10 +75,12 @@ def chosen_arguments(kind: type[nn.Module]) -> dict[str, Any]:
     initialise: Any = kind.__init__
     try:
         needed = required_parameters(initialise)
+    except (TypeError, ValueError) as error:
+        raise CaseError("the constructor, which has no signature") from error
+    try:
         hints = typing.get_type_hints(initialise)
-    except Exception:  # no signature, or an annotation that only type checkers can resolve
+    except Exception:  # an annotation that only type checkers can resolve
         hints = {}
-        needed = required_parameters(initialise)
     found = {one.name: choice(one.name, hints.get(one.name, one.annotation)) for one in needed}
     if missing := [name for name, value in found.items() if value is None]:
         listed = ", ".join(f"`{name}`" for name in missing)

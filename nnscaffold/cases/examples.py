@@ -51,7 +51,8 @@ def docstring_example(kind: type[nn.Module]) -> Example | None:
 
 def statements(doc: str) -> list[str]:
     """The source in a docstring: its `>>>` lines, else the block behind `Example::`."""
-    if found := [example.source for example in doctest.DocTestParser().get_examples(doc)]:
+    examples = doctest.DocTestParser().get_examples(doc)
+    if found := [one.source for one in examples if not one.options.get(doctest.SKIP)]:
         return found
     return [textwrap.dedent(block) for block in _LITERAL_BLOCK.findall(f"{doc}\n")]
 

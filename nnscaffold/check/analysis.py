@@ -106,6 +106,8 @@ _OVERRIDES = (
     ("NN202", "NN207"),
     ("NN402", "NN106"),
 )
+# The rules whose findings name an attribute.
+_OF_ATTRIBUTES = frozenset({"NN107", "NN201", "NN202", "NN204", "NN206", "NN207"})
 
 
 def summarise(source: Source, tree: ast.Module) -> Summary:
@@ -130,23 +132,25 @@ def find(source: Source, tree: ast.Module, index: Index) -> list[Finding]:
 
 def _causes(found: list[Finding]) -> list[Finding]:
     """The findings without those that only repeat another one."""
-    lines = {(one.rule.code, one.span.line) for one in found}
     built = [one.span for one in found if one.rule.code == "NN106"]
     dropped = [
         one
         for one in found
         if one.rule.code == "NN402" and any(_encloses(span, one.span) for span in built)
     ]
-    lines -= {("NN402", one.span.line) for one in dropped}
-    return [
-        one
-        for one in found
-        if one not in dropped
-        and not any(
-            one.rule.code == effect and (cause, one.span.line) in lines
-            for cause, effect in _OVERRIDES
-        )
-    ]
+    left = [one for one in found if one not in dropped]
+    return [one for one in left if not any(_causes_other(cause, one) for cause in left)]
+
+
+def _causes_other(cause: Finding, effect: Finding) -> bool:
+    """Whether two findings are of one mistake, of which the first names the cause."""
+    if (cause.rule.code, effect.rule.code) not in _OVERRIDES:
+        return False
+    if cause.name == effect.name:
+        return cause.span.line == effect.span.line
+    # One names the method and the other the attribute, of which a line may hold several.
+    of_attributes = {cause.rule.code, effect.rule.code} <= _OF_ATTRIBUTES
+    return cause.span.line == effect.span.line and not of_attributes
 
 
 def _encloses(outer: Span, inner: Span) -> bool:

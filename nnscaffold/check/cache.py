@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -243,7 +244,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
 
 def _folder(root: Path) -> Path:
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
+        return Path(chosen, "nnscaffold-check")
     if (root / "pyproject.toml").is_file():
         return root / FOLDER
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -270,5 +271,6 @@ def _prune(current: Path) -> None:
     """Remove what no check has used for a month: of old versions, of roots that are gone."""
     oldest = time.time() - _SECONDS_KEPT
     for file in current.parent.glob("*check-*.json*"):
-        if file != current and file.stat().st_mtime < oldest:
+        ours = re.fullmatch(r"\.?check-[0-9a-f]+\.json.*", file.name)
+        if ours and file != current and file.stat().st_mtime < oldest:
             file.unlink(missing_ok=True)

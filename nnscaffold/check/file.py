@@ -26,6 +26,7 @@ class File:
         names: What its names mean.
         classes: All its classes, those inside others and inside functions too.
         class_names: Their dotted names; a line is a part of those that another class has, too.
+        qualnames: Their names with those of the classes around them.
         local_classes: Those of them that are inside functions.
         functions: All its functions and methods, each with the class that it is a method of.
     """
@@ -37,6 +38,7 @@ class File:
         is_package = source.path.replace("\\", "/").endswith("__init__.py")
         self.names = Names(source.module, is_package=is_package, tree=tree)
         self.classes: list[ast.ClassDef] = []
+        self.qualnames: dict[ast.ClassDef, str] = {}
         self.local_classes: set[ast.ClassDef] = set()
         self.class_names: dict[ast.ClassDef, str] = {}
         self.functions: list[tuple[Function, ast.ClassDef | None]] = []
@@ -52,6 +54,8 @@ class File:
                 name = f"{self.source.module}.{node.name}"
                 taken = name in self.class_names.values()
                 self.class_names[node] = f"{name}:{node.lineno}" if taken else name
+                outer = f"{self.qualnames[owner]}." if owner else ""
+                self.qualnames[node] = f"{outer}{node.name}"
                 if local:
                     self.local_classes.add(node)
                 if node.name not in self.names.classes:
@@ -62,7 +66,7 @@ class File:
                 self.functions.append((node, owner))
             elif isinstance(node, inner):
                 if node not in self.names.imports:
-                    self.names.add_import(node)
+                    self.names.add_local_import(node)
                 continue
             children = [
                 child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)
@@ -151,6 +155,8 @@ class File:
         top = [node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         if top:
             line = top[-1].end_lineno or top[-1].lineno
+            if line < len(self.lines):
+                return Edit(Span(line + 1, 0, line + 1, 0), f"{statement}\n")
             column = self.column(line, top[-1].end_col_offset or 0)
             return Edit(Span(line, column, line, column), f"\n{statement}")
         docstring = ast.get_docstring(self.tree, clean=False) is not None

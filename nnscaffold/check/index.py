@@ -95,7 +95,7 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
     required = -1
     for item in node.body:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            methods[item.name] = tuple(sorted(_read_method(names, item, attributes)))
+            methods[accessor(item)] = tuple(sorted(_read_method(names, item, attributes)))
             if item.name == "__init__":
                 required = len(item.args.args) - 1 - len(item.args.defaults)
                 required += sum(default is None for default in item.args.kw_defaults)
@@ -108,6 +108,14 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
         names.qualified(one).rpartition(".")[2] == "dataclass" for one in decorators
     )
     return ClassFacts(qualified, bases, methods, attributes, initialises, is_record, required)
+
+
+def accessor(method: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """A method's name; that of a property's setter is told apart from the property's."""
+    for decorator in method.decorator_list:
+        if isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter"):
+            return f"{method.name}.{decorator.attr}"
+    return method.name
 
 
 def _plain(base: ast.expr) -> ast.expr:

@@ -68,7 +68,8 @@ def new_keys(fixed: Iterable[Finding]) -> list[NewKeys]:
     grouped: dict[tuple[str, str], list[Finding]] = {}
     for finding in fixed:
         if finding.fix is not None and finding.fix.new_keys:
-            cls = finding.name.rpartition(".")[0] or finding.name
+            attribute = finding.fix.new_keys[0].removesuffix(".*")
+            cls = finding.name.removesuffix(f".{attribute}")
             grouped.setdefault((finding.path, cls), []).append(finding)
     return [
         NewKeys(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.events import Where
+from nnscaffold.check.index import accessor
 from nnscaffold.check.reader import Reader
 from nnscaffold.check.torch_names import NO_GRAD
 from nnscaffold.check.values import Value
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _CONSTRUCTOR = "__init__"
 # Methods whose first argument is a class, without a decorator that says so.
 _OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
-# How deep functions of a file's top level are followed.
-_DEPTH = 3
+# How many functions of a file's top level are followed for one class.
+_FOLLOWED = 40
 
 
 class ClassModel:
@@ -39,7 +40,7 @@ class ClassModel:
         deleted: The attributes of `self` that are deleted somewhere.
         decisions: What conditions of branches and loops may be.
         met: The identities of the tensors from factories that meet tensors of the module's device.
-        on_class: What is assigned to names in the class's body.
+        on_class: The names that the class's body gives values.
         parameter_values: What the parameters of methods may hold, by method and name.
     """
 
@@ -48,12 +49,12 @@ class ClassModel:
         self.file = file
         self.index = index
         self.node = node
-        self.name = node.name
+        self.name = file.qualnames[node]
         self.qualified = file.class_names[node]
         self.methods: dict[str, Function] = {}
         for item in node.body:
             if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-                self.methods[item.name] = item
+                self.methods[accessor(item)] = item
         self.attributes: dict[str, list[Value]] = {}
         self.assigns: list[Assign] = []
         self.calls: list[Call] = []
@@ -70,10 +71,10 @@ class ClassModel:
         self._constants: dict[str, list[Value]] = {}
         self._ticks = 0
         self.on_class = {
-            target.id: statement.value
+            target.id
             for statement in node.body
-            if isinstance(statement, ast.Assign)
-            for target in statement.targets
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None
+            for target in _targets(statement)
             if isinstance(target, ast.Name)
         }
         self._inherit()
@@ -121,7 +122,7 @@ class ClassModel:
         """What a function of the file's top level returns."""
         if function.name not in self._functions:
             self._functions[function.name] = []
-            if len(self._functions) < 40:
+            if len(self._functions) < _FOLLOWED:
                 kept = self._events()
                 reader = Reader(self, function, where=Where(function.name), own="")
                 self._functions[function.name] = reader.run()
@@ -278,6 +279,10 @@ class ClassModel:
     def overrides(self, *names: str) -> bool:
         """Whether it, or an ancestor in the tree, defines one of these methods."""
         return any(name in self.all_methods for name in names)
+
+
+def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 
 
 _NO_ARGUMENTS = ast.arguments(

@@ -10,9 +10,6 @@ from nnscaffold.check.torch_names import canonical
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Star imports that bring names of torch.
-_STARS = ("torch.nn", "torch", "torch.nn.functional")
-
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements that run when the file or class is read, those in branches included."""
@@ -51,17 +48,22 @@ class Names:
         self.module = module
         self._package = module if is_package else module.rpartition(".")[0]
         self.imported: dict[str, str] = {}
+        self._spellings: dict[str, str] = {}
         self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         self.constants: dict[str, ast.expr] = {}
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.stars: list[str] = []
+        for statement in tree.body:
+            # What is imported always, and not for type checkers alone, or inside a function.
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                self._spellings.update(self._meanings(statement))
         for statement in statements(tree.body):
             targets: list[ast.expr] = []
             value: ast.expr | None = None
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self.imports.append(statement)
-                self.add_import(statement)
+                self.imported.update(self._meanings(statement))
             elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
                 self.functions[statement.name] = statement
             elif isinstance(statement, ast.ClassDef):
@@ -74,26 +76,29 @@ class Names:
                 if isinstance(target, ast.Name) and value is not None:
                     self.constants[target.id] = value
 
-    def add_import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        """Note what an import makes known."""
+    def add_local_import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        """Note what an import in a function makes known, where the top level says nothing of it."""
+        self.imported = self._meanings(statement) | self.imported
+
+    def _meanings(self, statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
+        """The names that an import gives, and the dotted names that they stand for."""
+        found: dict[str, str] = {}
         if isinstance(statement, ast.Import):
             for alias in statement.names:
-                if alias.asname:
-                    self.imported[alias.asname] = alias.name
-                else:
-                    root = alias.name.partition(".")[0]
-                    self.imported.setdefault(root, root)
-            return
+                root = alias.name.partition(".")[0]
+                found[alias.asname or root] = alias.name if alias.asname else root
+            return found
         source = statement.module or ""
         if statement.level:
             parts = self._package.split(".") if self._package else []
             kept = parts[: len(parts) - (statement.level - 1)]
             source = ".".join([*kept, *([source] if source else [])])
         for alias in statement.names:
-            if alias.name == "*":
+            if alias.name != "*":
+                found[alias.asname or alias.name] = f"{source}.{alias.name}"
+            elif source not in self.stars:
                 self.stars.append(source)
-            else:
-                self.imported[alias.asname or alias.name] = f"{source}.{alias.name}"
+        return found
 
     def qualified(self, node: ast.expr | None) -> str:
         """The dotted name that an expression stands for, as far as imports tell; else nothing."""
@@ -117,13 +122,13 @@ class Names:
     def spelled(self, name: str) -> tuple[str, str]:
         """How a dotted name of torch is written here, and the import to add for it, if any."""
         owner, _, last = name.rpartition(".")
-        for local, meaning in self.imported.items():
+        for local, meaning in self._spellings.items():
             if canonical(meaning) == name:
                 return local, ""
-        for local, meaning in self.imported.items():
+        for local, meaning in self._spellings.items():
             if meaning == owner:
                 return f"{local}.{last}", ""
-        if name.startswith("torch.") and self.imported.get("torch") == "torch":
+        if name.startswith("torch.") and self._spellings.get("torch") == "torch":
             return name, ""
         if owner == "torch.nn":
             return f"nn.{last}", "from torch import nn"

@@ -41,6 +41,13 @@ def parse_selectors(words: Iterable[str], where: str) -> tuple[str, ...]:
     """
     selectors = tuple(part.strip() for word in words for part in word.split(",") if part.strip())
     for selector in selectors:
+        only_tests = [rule for rule in _known() if _matches(selector, rule)]
+        if only_tests and not any(rule.static for rule in only_tests):
+            raise BadRequest(
+                "rule-of-tests",
+                f"{where} names `{selector}`, which only running a module can find.",
+                "`nnscaffold explain` says which test of the suite does.",
+            )
         if selector != ALL and not any(_matches(selector, rule) for rule in _known()):
             names = [word for rule in _known() for word in (rule.code, rule.name)]
             question = closest(selector, [*names, ALL])

@@ -16,9 +16,7 @@ def canonical(name: str) -> str:
     return name
 
 
-PARAMETERS = frozenset(
-    {"torch.nn.Parameter", "torch.nn.UninitializedParameter", "torch.nn.Parameter.Parameter"}
-)
+PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.UninitializedParameter"})
 BUFFERS = frozenset({"torch.nn.Buffer", "torch.nn.UninitializedBuffer"})
 MODULE_CONTAINERS = frozenset({"torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.Sequential"})
 PARAMETER_CONTAINERS = frozenset({"torch.nn.ParameterList", "torch.nn.ParameterDict"})
@@ -74,13 +72,10 @@ DROPOUTS = frozenset(
         *("FeatureAlphaDropout", "RReLU"),
     )
 )
+# Those that draw unless they are told `training=False`; the others draw only if told to.
 DROPOUT_FUNCTIONS = frozenset(
-    f"torch.nn.functional.{name}"
-    for name in (
-        *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
-        *("feature_alpha_dropout", "rrelu"),
-    )
-) | {"torch.dropout"}
+    f"torch.nn.functional.{name}" for name in ("dropout", "dropout1d", "dropout2d", "dropout3d")
+)
 _STATEFUL = """
 AdaptiveLogSoftmaxWithLoss BatchNorm1d BatchNorm2d BatchNorm3d Bilinear Conv1d Conv2d Conv3d
 ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag GRU GRUCell GroupNorm

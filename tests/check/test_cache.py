@@ -98,7 +98,7 @@ def test_it_can_be_elsewhere_or_not_at_all(
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "caches"))
     run(toy)
     assert not (root / ".nnscaffold_cache").exists()
-    assert list((tmp_path / "caches").glob("check-*.json"))
+    assert list((tmp_path / "caches" / "nnscaffold-check").glob("check-*.json"))
 
 
 def test_what_is_nobodys_project_is_cached_at_home(

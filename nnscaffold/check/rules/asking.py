@@ -11,7 +11,7 @@ from nnscaffold.check.values import contained, origin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nnscaffold.check.events import Call, Where
+    from nnscaffold.check.events import Where
     from nnscaffold.check.file import File
     from nnscaffold.check.model import ClassModel
     from nnscaffold.check.values import Value
@@ -27,7 +27,7 @@ def flat(values: Iterable[Value]) -> Iterator[Value]:
 
 
 def mentions(node: ast.AST | None, *names: str) -> bool:
-    """Whether one of these is an attribute, a name or a keyword in an expression."""
+    """Whether one of these is an attribute or a name in an expression."""
     for part in ast.walk(node) if node is not None else ():
         if isinstance(part, ast.Attribute) and part.attr in names:
             return True
@@ -39,6 +39,20 @@ def mentions(node: ast.AST | None, *names: str) -> bool:
 def guarded_by(where: Where, *names: str) -> bool:
     """Whether a condition around an event mentions one of these names."""
     return any(mentions(guard.test, *names) for guard in where.guards)
+
+
+def runs_in_training_only(where: Where) -> bool:
+    """Whether the conditions around an event ask for training, as far as they can be read."""
+    for guard in where.guards:
+        test, holds = guard.test, guard.holds
+        while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            test, holds = test.operand, not holds
+        if isinstance(test, ast.Attribute) and test.attr == "training":
+            if holds:
+                return True
+        elif mentions(test, "training"):
+            return True
+    return False
 
 
 def touched(model: ClassModel, functions: frozenset[str] | None = None) -> set[int]:
@@ -102,8 +116,3 @@ def add_argument(file: File, call: ast.Call, text: str) -> Edit | None:
         column = len(file.lines[line - 1])
     comma = stripped.endswith(",")
     return Edit(Span(line, column, line, column), f" {text}" if comma else f", {text}")
-
-
-def calls_of(model: ClassModel, *functions: str) -> Iterator[Call]:
-    """The calls in these methods."""
-    return (call for call in model.calls if call.where.function in functions)

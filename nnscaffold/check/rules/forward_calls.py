@@ -14,6 +14,7 @@ from nnscaffold.check.rules.asking import (
     is_literal,
     keyword,
     mentions,
+    runs_in_training_only,
 )
 from nnscaffold.check.torch_names import DROPOUT_FUNCTIONS, DROPOUTS, HOST_FETCHES
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from nnscaffold.check.values import Value
 
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
-_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 
 
 def find_mutated_inputs(model: ClassModel) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def find_ignored_modes(model: ClassModel) -> Iterator[Finding]:
             continue
         where = f"{model.name}.{call.where.function}"
         if call.name in DROPOUT_FUNCTIONS:
-            if not _names_mode(call) and not guarded_by(call.where, "training"):
+            if not _names_mode(call) and not runs_in_training_only(call.where):
                 message = f"`{call.name.rpartition('.')[2]}` is random in eval mode too"
                 own = model.own_name(call.where.function)
                 text = f"training={own}.training"
@@ -86,7 +86,7 @@ def _names_mode(call: Call) -> bool:
 def _takes_mode(model: ClassModel, call: Call) -> bool:
     """Whether a dropout that is built in `forward` is given the mode: `.train(self.training)`."""
     made = {id(value) for value in call.results}
-    return guarded_by(call.where, "training") or any(
+    return runs_in_training_only(call.where) or any(
         other.method in ("train", "eval") and made & {id(value) for value in other.receiver}
         for other in model.calls
     )
@@ -96,7 +96,7 @@ def _attention(model: ClassModel, call: Call, where: str) -> Iterator[Finding]:
     given = keyword(call.node, "dropout_p")
     if given is None and len(call.node.args) > 4:
         given = call.node.args[4]
-    if given is None or is_literal(given, 0, 0.0) or guarded_by(call.where, "training"):
+    if given is None or is_literal(given, 0, 0.0) or runs_in_training_only(call.where):
         return
     if isinstance(given, ast.Constant) and not given.value:
         return

@@ -61,3 +61,17 @@ class OnAttention(nn.Module):
     def forward(self, scores, v):
         weights = F.dropout(scores.softmax(-1), self.p)  # NN402
         return weights @ v
+
+
+class OnlyInEval(nn.Module):
+    def forward(self, x):
+        if not self.training:
+            x = F.dropout(x, 0.5)  # NN402
+        return x
+
+
+class AfterTraining(nn.Module):
+    def forward(self, x):
+        if self.training:
+            return x
+        return F.dropout(x, 0.5)  # NN402
