@@ -233,7 +233,7 @@ _NAMED_AGAIN: dict[str, frozenset[str]] = {
     "eval_determinism": frozenset({"NN103", "NN106", "NN108", "NN203"}),
     "gradients": frozenset({"NN105", "NN106", "NN108", "NN401"}),
     "changed_context": frozenset(
-        {"NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN207", "NN401"}
+        {"NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN206", "NN207", "NN401"}
     ),
     "precision": frozenset(
         {"NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN302", "NN401"}
