@@ -44,6 +44,8 @@ def forward(case: Case) -> Findings:
     for training in sorted(case.modes):
         module = case.build(training=training)
         with DeviceWatch() as watch:
+            # To be known again in a cache of a class or of the file.
+            case.kept.setdefault("made", watch.made)
             try:
                 output = case.call(module, case.inputs())
             except NotImplementedError:
