@@ -112,10 +112,7 @@ def tied_parameters(module: nn.Module) -> Iterator[tuple[str, str]]:
         first.setdefault(key, name)
 
 
-_STATE_METHODS = (
-    *("_load_from_state_dict", "_save_to_state_dict"),
-    *("load_state_dict", "state_dict"),
-)
+_STATE_METHODS = ("_load_from_state_dict", "_save_to_state_dict", "load_state_dict", "state_dict")
 _STATE_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks")
 
 

@@ -119,7 +119,8 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     state = {name: tensor.to("meta") for name, tensor in state_of(module)}
     args, kwargs = arguments(convert(case.inputs(), lambda tensor: tensor.to("meta")))
     moved = {id(parameter): state[name] for name, parameter in module.named_parameters()}
-    watch = DeviceWatch("meta", moved, case.kept.get("made", {}))
+    watch = DeviceWatch("meta", moved)
+    watch.earlier = case.kept.get("made", ())
     try:
         with torch.no_grad(), fake, watch:
             output = functional_call(module, state, args, kwargs)

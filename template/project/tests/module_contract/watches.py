@@ -143,20 +143,15 @@ class DeviceWatch(TorchFunctionMode):
     """Notes what the author's own lines ask of devices, by the rule that it may break.
 
     NN301: devices named, NN302: factories without one, NN404: fetches to the host, NN201: tensors
-    from elsewhere, NN206: those that `earlier` calls made; and the shapes that a squeeze without a
-    dimension meets.
+    from elsewhere, NN206: those made by `earlier` calls; and the shapes that a bare squeeze meets.
     """
 
-    def __init__(
-        self,
-        home: str = "cpu",
-        moved: dict[int, Tensor] | None = None,
-        earlier: Container[int] = (),
-    ) -> None:
+    earlier: Container[int] = ()
+
+    def __init__(self, home: str = "cpu", moved: dict[int, Tensor] | None = None) -> None:
         super().__init__()
         self.home = home
         self.moved = moved or {}
-        self.earlier = earlier
         self.noted: dict[str, dict[Place, str]] = defaultdict(dict)
         self.fetched_lengths: dict[Place, str] = {}
         self.squeezed: dict[Place, tuple[int, ...]] = {}
