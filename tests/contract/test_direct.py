@@ -4,12 +4,13 @@ import copy
 import dataclasses
 from collections import namedtuple
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from module_contract import ContractViolation, assert_contract, check_module, contract_case, stated
 from module_contract.core import CHECKS, Case, outcome_of
+from stated import WithLinear
 from torch import Tensor, nn
 
 ROWS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
@@ -222,3 +223,87 @@ def test_a_decorated_function_is_a_class_of_tests() -> None:
     assert good_layer.__doc__ == "Return a layer whose tests these are."
     assert outcome_of(Case(good_layer()), "device_argument") is None
     assert outcome_of(Case(good_layer()), "parameters") is None
+
+
+class ReadyAfterOneBatch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(4))
+        self.ready = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and not self.ready:
+            with torch.no_grad():
+                self.shift.copy_(-x.mean(0))
+            self.ready = True
+        return x + self.shift
+
+
+class CountsInABuffer(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            with torch.no_grad():
+                self.steps.add_(1)
+        return self.linear(x) * (0.1 * (self.steps + 1)).clamp(max=1.0)
+
+
+class TakesTurns(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = nn.Linear(4, 4)
+        self.even = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.even = not self.even
+        return self.linear(x) if self.even else self.other(x)
+
+
+class KeepsByLengthOnTheClass(nn.Module):
+    kept: ClassVar[dict[int, Tensor]] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) not in self.kept:
+            self.kept[len(x)] = torch.linspace(0, 1, x.shape[-1], device=x.device)
+        return x * self.kept[len(x)].to(x.dtype)
+
+
+class ForgetsItsTable(WithLinear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.linspace(0, 1, 4), persistent=False)
+
+    def reset_parameters(self) -> None:
+        self.linear.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) * self.table
+
+
+class RenamesInStateDict(WithLinear):
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        state = super().state_dict(*args, **kwargs)
+        return {name.removeprefix("linear."): value for name, value in state.items()}
+
+    def load_state_dict(self, state: Any, strict: bool = True, assign: bool = False) -> Any:
+        state = {f"linear.{name}": value for name, value in state.items()}
+        return super().load_state_dict(state, strict, assign)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        (ReadyAfterOneBatch, ["NN207"]),
+        (CountsInABuffer, []),
+        (TakesTurns, ["NN207"]),
+        (KeepsByLengthOnTheClass, ["NN206"]),
+        (ForgetsItsTable, ["NN108"]),
+        (RenamesInStateDict, ["NN209"]),
+    ],
+)
+def test_one_example_is_enough(kind: type[nn.Module], codes: list[str]) -> None:
+    found = check_module(kind, torch.randn(3, 4))
+    assert [one.code for one in found] == codes, "\n".join(map(str, found))

@@ -6,7 +6,6 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor, nn
 
 from .core import BUILT, Case, Findings, Instance, check
@@ -76,16 +75,7 @@ def replacements(case: Case) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
         target.load_state_dict(copy.deepcopy(case.build().state_dict()))
         return target
 
-    def emptied() -> nn.Module:
-        try:
-            module = case.raw_build(device="meta")
-        except NotApplicable:
-            with torch.device("meta"):
-                module = case.raw_build()
-        module.to_empty(device="cpu")
-        return module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
-
-    yield "`to_empty()` from the meta device", emptied
+    yield "`to_empty()` from the meta device", lambda: case.from_meta()[0]
     yield "`copy.deepcopy`", lambda: copy.deepcopy(case.build())
     yield "pickling", lambda: pickle.loads(pickle.dumps(case.build()))
     yield "`load_state_dict()`", loaded
@@ -122,7 +112,7 @@ def tied_parameters(module: nn.Module) -> Iterator[tuple[str, str]]:
         first.setdefault(key, name)
 
 
-_STATE_METHODS = ("_load_from_state_dict", "_save_to_state_dict")
+_STATE_METHODS = ("_load_from_state_dict", "_save_to_state_dict", "load_state_dict", "state_dict")
 _STATE_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks")
 
 

@@ -12,7 +12,17 @@ from torch import Tensor, nn
 
 from .findings import Blocked, ContractViolation, Finding, NotApplicable, finding, require
 from .isolation import isolated, seed_everything
-from .tree import apply, batch_axis, convert, extrapolated, is_lazy, shapes, stated_shapes, tensors
+from .tree import (
+    apply,
+    batch_axis,
+    convert,
+    extrapolated,
+    is_lazy,
+    shapes,
+    state_of,
+    stated_shapes,
+    tensors,
+)
 from .watches import line_of, place_of
 
 BATCH = 3
@@ -131,6 +141,28 @@ class Case:
         module.train(training)
         return module
 
+    def from_meta(self) -> tuple[nn.Module, bool]:
+        """Build on the meta device, `to_empty` and reset it; and whether it takes a `device`."""
+
+        def emptied(module: nn.Module) -> nn.Module:
+            require(not is_lazy(module), NO_SHAPES)
+            module.to_empty(device="cpu")
+            # Children first: what a parent does to them in its own reset comes last.
+            return module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
+
+        try:
+            return emptied(self.raw_build(device="meta")), True
+        except NotApplicable:
+            pass
+        try:
+            with torch.device("meta"):
+                module = self.raw_build()
+            require(any(value.is_meta for _, value in state_of(module)), "nothing is there")
+            require(not any(value.is_meta for _, value in state_of(emptied(module))), "it stays")
+        except Exception as error:
+            raise NotApplicable(f"cannot come from the meta device: {error}") from None
+        return module, False
+
     def inputs(
         self,
         batch: int = BATCH,
@@ -233,10 +265,10 @@ _NAMED_AGAIN: dict[str, frozenset[str]] = {
     "eval_determinism": frozenset({"NN103", "NN106", "NN108", "NN203"}),
     "gradients": frozenset({"NN105", "NN106", "NN108", "NN401"}),
     "changed_context": frozenset(
-        {"NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN207", "NN401"}
+        {"NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN206", "NN207", "NN401"}
     ),
     "precision": frozenset(
-        {"NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN302", "NN401"}
+        {"NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN206", "NN302", "NN401"}
     ),
 }
 # After these nothing else can be seen; nor after a finding without a rule.

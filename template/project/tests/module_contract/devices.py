@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .construction import all_unregistered
-from .core import BUILT, NO_SHAPES, RUNS, SOUND, Case, Findings, check, in_each_mode, unexpected
+from .core import BUILT, RUNS, SOUND, Case, Findings, check, in_each_mode, unexpected
 from .findings import Finding, NotApplicable, finding, require
 from .isolation import mark_uninitialised_memory
 from .training import make_double
@@ -13,7 +13,6 @@ from .tree import (
     arguments,
     convert,
     disagreement,
-    is_lazy,
     overrides,
     state_of,
     submodules,
@@ -50,19 +49,18 @@ def initialisation(case: Case) -> Findings:
 @check(after=BUILT, calls_forward=False)
 def meta_initialisation(case: Case) -> Findings:
     """Built on the meta device, `to_empty` and `reset_parameters()` give a whole module."""
-    module = case.raw_build(device="meta")
-    require(not is_lazy(module), NO_SHAPES)
     ordinary = dict(state_of(case.build()))
     mark_uninitialised_memory()
-    module.to_empty(device="cpu")
-    # Children first: what a parent does to them in its own reset comes last.
-    module.apply(lambda part: getattr(part, "reset_parameters", lambda: None)())
+    module, promised = case.from_meta()
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
         regular = ordinary.get(name, tensor)
         # A mask may be all True by right: what an ordinary build shows too proves nothing.
         if unwritten(tensor) and not unwritten(regular):
             owner = name.rpartition(".")[0]
+            # One with neither `device=` nor a reset was never meant for it.
+            if owner in without and not promised:
+                continue
             missing = "has no reset_parameters()" if owner in without else "does not fill it"
             kind = type(module.get_submodule(owner)).__name__
             yield finding(name, f"stays unwritten after `to_empty()`: {kind} {missing}", "NN108")
@@ -122,6 +120,7 @@ def misplaced(case: Case, module: nn.Module) -> list[Finding]:
     args, kwargs = arguments(convert(case.inputs(), lambda tensor: tensor.to("meta")))
     moved = {id(parameter): state[name] for name, parameter in module.named_parameters()}
     watch = DeviceWatch("meta", moved)
+    watch.earlier = case.kept.get("made", ())
     try:
         with torch.no_grad(), fake, watch:
             output = functional_call(module, state, args, kwargs)
@@ -143,7 +142,7 @@ def culprits(watch: DeviceWatch, problem: str) -> list[Finding]:
     """The lines behind a tensor on the wrong device, the most certain kind of them first."""
     certain = [one for code in ("NN301", "NN404", "NN302") for one in watch.findings(code)]
     lost = finding("forward", f"does not stay on the inputs' device: {problem}")
-    return certain or watch.findings("NN201")[:1] or [lost]
+    return certain or [*watch.findings("NN206"), *watch.findings("NN201"), lost][:1]
 
 
 @check(after=BUILT, calls_forward=False)

@@ -33,6 +33,8 @@ _NO_BATCHING_RULE = (
     "operators that can support dynamic shape",
 )
 _CLEAR = (ValueError, RuntimeError, TypeError, IndexError, AssertionError)
+_VMAP_RULE = "Give the `autograd.Function` a `setup_context` and `generate_vmap_rule = True`."
+_NO_VMAP = "Compute by operations of torch on each sample alone, or opt out with the reason."
 _ANY_SIZE = "Keep the batch dimension whatever its size."
 
 
@@ -42,6 +44,8 @@ def forward(case: Case) -> Findings:
     for training in sorted(case.modes):
         module = case.build(training=training)
         with DeviceWatch() as watch:
+            # To be known again in a cache of a class or of the file.
+            case.kept.setdefault("made", watch.made)
             try:
                 output = case.call(module, case.inputs())
             except NotImplementedError:
@@ -308,8 +312,10 @@ def vmap(case: Case) -> Findings:
     except RuntimeError as error:
         if any(text in str(error) for text in _NO_BATCHING_RULE):
             raise NotApplicable(f"torch has no batching rule: {error}") from None
-        raise
+        old = "setup_context" in str(error)
+        yield unexpected(error, fix=_VMAP_RULE if old else _NO_VMAP)
+        return
     for index, one in enumerate(expected):
         if text := difference(convert(output, itemgetter(index)), one, 1e-4):
-            yield finding("forward", f"differs under vmap: {text}")
+            yield finding("forward", f"differs under vmap: {text}", fix=_NO_VMAP)
             return

@@ -182,11 +182,12 @@ def repetition(case: Case) -> Findings:
         for known, count in [before.get(path, (None, 0))]
         if known is not value or count != size
     ]
+    held = {where.partition("[")[0] for where, _ in held_outside_registry(module)}
     # What it counts or keeps may be out of sight: in an object of another package, or in a global.
     for path in changed or ["forward"]:
         problem = f"forward changes state in eval mode, so a second call differs: {text}"
         fix = "Change it only where `self.training`, or return it instead."
-        yield finding(path, problem, fix=fix)
+        yield finding(path, problem, "NN206" if path in held else "", fix)
 
 
 def contents(module: nn.Module) -> dict[str, tuple[object, int]]:

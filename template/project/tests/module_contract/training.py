@@ -62,8 +62,11 @@ def gradients(case: Case) -> Findings:
         part.register_forward_pre_hook(lambda part, _: called.add(id(part)))
         for _, part in submodules(module)
     ]
-    inputs = case.inputs(gradients=True)
-    backpropagate(case.call(module, inputs))
+    for _ in range(2):  # what takes turns shows its other side in the second call
+        inputs = case.inputs(gradients=True)
+        backpropagate(case.call(module, inputs))
+        if all(value.grad is not None for value in module.parameters() if value.requires_grad):
+            break
     for hook in hooks:
         # A module may be shared, an activation that is a default argument say.
         hook.remove()
@@ -196,14 +199,16 @@ def activation_checkpointing(case: Case) -> Findings:
     backpropagate(actual)
     yield from disagreement("forward", "another output", actual, expected)
     problem = "is updated again when the forward is recomputed"
-    fix = "Update it in a method that is called once a step, or do not recompute this module."
+    fix = "Update it in a method called once a step, or opt out and do not recompute this module."
     twice = False
     for name, buffer in recomputed.named_buffers():
         found = list(disagreement(name, problem, buffer, plain.get_buffer(name), fix=fix))
         twice = twice or bool(found)
         owner = recomputed.get_submodule(name.rpartition(".")[0])
         # Torch's own batch norms count twice: a known limit of theirs, not of their user.
-        if not isinstance(owner, _NormBase) and not type(owner).__module__.startswith("torch.nn."):
+        theirs = isinstance(owner, _NormBase) or type(owner).__module__.startswith("torch.nn.")
+        # Others' modules are as right: to recompute them is a choice of who calls them.
+        if case.contract.strict and not theirs:
             yield from found
     if twice:
         return

@@ -11,7 +11,7 @@ import sysconfig
 import textwrap
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -143,8 +143,10 @@ class DeviceWatch(TorchFunctionMode):
     """Notes what the author's own lines ask of devices, by the rule that it may break.
 
     NN301: devices named, NN302: factories without one, NN404: fetches to the host, NN201: tensors
-    from elsewhere; and the shapes that a squeeze without a dimension meets.
+    from elsewhere, NN206: those made by `earlier` calls; and the shapes that a bare squeeze meets.
     """
+
+    earlier: Container[int] = ()
 
     def __init__(self, home: str = "cpu", moved: dict[int, Tensor] | None = None) -> None:
         super().__init__()
@@ -156,6 +158,7 @@ class DeviceWatch(TorchFunctionMode):
         self.split = ""
         # Kept alive, so that no later tensor takes over an identity.
         self.known: dict[int, Tensor] = {}
+        self.made: dict[int, Tensor] = {}
         # Made of numbers alone, on the host: nothing waits for their values.
         self.of_numbers: set[int] = set()
 
@@ -191,8 +194,11 @@ class DeviceWatch(TorchFunctionMode):
         """Note tensors that no watched call made, devices named, and values fetched to the host."""
         for _, tensor in tensors((args, kwargs)):
             if self.is_away(tensor) and id(tensor) not in self.known:
-                met = f"`{name}` meets a tensor of shape {tuple(tensor.shape)}"
-                self.note("NN201", line, f"{met} that is not an input, parameter or buffer")
+                met = f"`{name}` meets a tensor of shape {tuple(tensor.shape)} that"
+                if id(tensor) in self.earlier:
+                    self.note("NN206", line, f"{met} an earlier call left, on another device")
+                else:
+                    self.note("NN201", line, f"{met} is not an input, parameter or buffer")
         moved_to = args[1:2] if name in ("to", "type") else ()
         by_name = (name,) if name in ("cuda", "xpu") else ()
         for named in (kwargs.get("device"), *moved_to, *by_name):
@@ -223,6 +229,8 @@ class DeviceWatch(TorchFunctionMode):
         numbers = all(id(tensor) in self.of_numbers for tensor in met)
         for _, tensor in tensors(result):
             self.known[id(tensor)] = tensor
+            if all(tensor is not one for one in met):
+                self.made[id(tensor)] = tensor
             if numbers and kwargs.get("device") is None:
                 self.of_numbers.add(id(tensor))
             if makes and self.is_away(tensor):
