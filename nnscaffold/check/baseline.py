@@ -111,8 +111,11 @@ def write_baseline(
     """Write the findings as a baseline, in one step and in a stable order; how many there are.
 
     Raises:
+        BadRequest: There is another file in its place.
         WriteFailed: The file cannot be written.
     """
+    if file.exists():
+        read_baseline(file)  # nothing but a baseline is overwritten
     counts = Counter(_key(file, finding, lines) for finding in findings)
     entries = [{**key._asdict(), "count": count} for key, count in sorted(counts.items())]
     text = json.dumps({"schema": SCHEMA, "findings": entries}, indent=2, ensure_ascii=False)

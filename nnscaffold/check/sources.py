@@ -102,14 +102,16 @@ def find_files(
             )
         elif settings.excludes(path):
             notes.append(Note(path, None, "not checked: `exclude` in the settings names it"))
+        elif path.endswith(".ipynb"):
+            notes.append(Note(path, None, "not checked: a notebook is not a file of Python"))
         elif not path.endswith(".pyi"):
             files.setdefault(_identity(path), path)
     return list(files.values()), notes
 
 
 def _identity(path: str) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)
+    """What two names of one file share, links to it too."""
+    return os.path.realpath(path)
 
 
 def _walk(folder: str, settings: Settings, visited: set[str], notes: list[Note]) -> Iterator[str]:
@@ -131,7 +133,7 @@ def _walk(folder: str, settings: Settings, visited: set[str], notes: list[Note])
         if _is_folder(entry):
             if not _is_skipped(entry):
                 yield from _walk(path, settings, visited, notes)
-        elif entry.name.endswith(".py") and entry.is_file():
+        elif entry.name.endswith(".py") and _is_file(entry):
             yield path
 
 
@@ -140,6 +142,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or cannot be told: then it is named as one that cannot be read."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True
 
 
 def _is_skipped(entry: os.DirEntry[str]) -> bool:

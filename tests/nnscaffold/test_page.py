@@ -49,7 +49,9 @@ def output(command: str, folder: Path) -> str:
 def printed(command: list[str], folder: Path) -> str:
     """What a program prints; reasons of skipped tests depend on the machine."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment = kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "LANG": "C.UTF-8"}
+    # The plugin of this checkout, whatever is installed.
+    own = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = kept | own | {"COLUMNS": "80", "LANG": "C.UTF-8"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -42,6 +42,8 @@ def find(model: ClassModel) -> Iterator[Finding]:
             continue
         reported.add(name)
         message = f"`self.{name}` is a plain tensor: it is neither moved nor saved"
+        if one.value is not None and _learns(one.value):
+            message = f"`self.{name}` is a plain tensor that should be a parameter"
         if any(value.items for value in one.values) or one.how in ("grow", "item"):
             message = f"`self.{name}` holds plain tensors: they are neither moved nor saved"
         same = [other for other in model.assigns if other.attribute == name]
@@ -89,6 +91,15 @@ def _is_registered(model: ClassModel, name: str) -> bool:
     )
 
 
+def _learns(value: ast.expr) -> bool:
+    """Whether a tensor is to have gradients, so that it should be a parameter."""
+    return any(
+        (isinstance(part, ast.Attribute) and part.attr.startswith("requires_grad"))
+        or (isinstance(part, ast.keyword) and part.arg == "requires_grad")
+        for part in ast.walk(value)
+    )
+
+
 def _register(model: ClassModel, one: Assign) -> Fix | None:
     """Register what is assigned: `self.register_buffer("mask", torch.ones(3))`."""
     node, value = one.node, one.value
@@ -97,7 +108,7 @@ def _register(model: ClassModel, one: Assign) -> Fix | None:
     )
     if not single or one.how != "assign" or value is None:
         return None
-    if any(held.kind not in ("tensor", "none") for held in one.values):
+    if any(held.kind not in ("tensor", "none") for held in one.values) or _learns(value):
         return None
     target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]  # type: ignore[union-attr]
     if not isinstance(target, ast.Attribute) or not isinstance(target.value, ast.Name):
