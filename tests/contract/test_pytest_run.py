@@ -158,7 +158,7 @@ def test_what_waits_for_a_failure_says_so(run: Run) -> None:
 
 def test_a_good_module_passes_with_its_opt_out_shown(run: Run) -> None:
     fast = {name for name, check in CHECKS.items() if not check.slow}
-    skipped = {"vmap", "device_argument", "dtype_argument", "meta_initialisation", "examples"}
+    skipped = {"vmap", "device_argument", "dtype_argument", "examples"}
     assert run.of("TestGood", "SKIPPED") - {"cuda"} == skipped
     assert run.of("TestGood", "PASSED") >= fast - run.of("TestGood", "SKIPPED")
     assert "TestGood opts out of vmap: rows are never batched twice" in run.text

@@ -21,7 +21,7 @@ ONLY_RUNNING_SHOWS = {
     *("KeepsInferenceTensor", "KeyOfDictMethod", "KeyOfModuleMethod", "KeyWithDot", "LateChild"),
     *("NoReset", "NoiseInPlace", "OverflowsToInfinity", "PastTheRegistry", "PromotesByTable"),
     *("PythonsNoise", "ResetForgetsBuffer", "Resized", "RoundsRates", "RoundsTable"),
-    *("TakesTurns", "TensorOfTheFile", "UnusedItem"),
+    *("TensorOfTheFile", "UnusedItem"),
 }
 
 

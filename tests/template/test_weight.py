@@ -43,7 +43,7 @@ def test_a_repository_with_default_answers_is_light(render: Render) -> None:
     assert len(weight) <= 95
     assert beside(weight) <= 5_900
     # It grew by what it finds when a module runs: NN206 to NN209, NN303 and NN111.
-    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_400
+    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_450
 
 
 def test_a_repository_with_the_installed_suite_is_lighter(render: Render) -> None:
