@@ -145,7 +145,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file, or cannot be told: then it is named as one that cannot be read."""
+    """Whether it is a file, or a link to nowhere, which is then named as unreadable."""
     try:
         return entry.is_file()
     except OSError:

@@ -72,7 +72,7 @@ DROPOUTS = frozenset(
         *("FeatureAlphaDropout", "RReLU"),
     )
 )
-# Those that draw unless they are told `training=False`; the others draw only if told to.
+# Those that draw unless `training=False` is passed; the others draw only if `training=True` is.
 DROPOUT_FUNCTIONS = frozenset(
     f"torch.nn.functional.{name}" for name in ("dropout", "dropout1d", "dropout2d", "dropout3d")
 )

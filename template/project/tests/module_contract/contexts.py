@@ -54,7 +54,7 @@ def changed_context(case: Case) -> Findings:
             text = difference(second(used), expected)
         except Exception as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
-        # What follows from the weights asks for a mend of its own.
+        # What follows from the weights asks for a fix of its own.
         if text and (left not in found or changed == _REWEIGHTED):
             found[left] = f"is used again although {changed}: {text}"
     for left, problem in (moved(case) or growing(case)) if not found else ():
