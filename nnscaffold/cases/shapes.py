@@ -127,13 +127,20 @@ def shapes_in(tree: Any) -> Iterable[Shape]:
 
 
 def random_tensor(shape: Shape, known: Mapping[str, int]) -> Tensor:
-    """A tensor of that shape: normal values, integers from 0 on, or a mask that is all true."""
+    """A tensor of that shape: normal values, integers from 0 on, or a mask that is all true.
+
+    Raises:
+        CaseError: A size is unknown, or there are no integers below the limit.
+    """
     sizes = [size_of(dim, known) for dim in shape.dims]
     if shape.dtype is None or shape.dtype.is_floating_point or shape.dtype.is_complex:
         return torch.randn(sizes, dtype=shape.dtype)
     if shape.dtype is torch.bool:
         return torch.ones(sizes, dtype=torch.bool)
-    return torch.randint(size_of(shape.below, known), sizes, dtype=shape.dtype)
+    below = size_of(shape.below, known)
+    if below < 1:
+        raise CaseError(f"integers below {shape.below!r}: there are none from 0 on")
+    return torch.randint(below, sizes, dtype=shape.dtype)
 
 
 def size_of(dim: str, known: Mapping[str, int]) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Format = Literal["text", "json", "github", "sarif"]
 _STYLES = {"path": BOLD, "error": RED, "warning": YELLOW, "note": DIM, "dim": DIM}
 _STDIN = "-"
+_UNNAMED = "<stdin>"
 _RULES = "CODE"
 
 
@@ -72,7 +73,7 @@ def check(
     ] = None,
     stdin_filename: Annotated[
         str, typer.Option(metavar="PATH", help="What standard input is called.")
-    ] = "<stdin>",
+    ] = _UNNAMED,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither read nor write it.")
     ] = False,
@@ -87,6 +88,15 @@ def check(
     explains one.
     """
     output = Output(json or output_format == "json", quiet, no_color)
+    if json and output_format not in ("text", "json"):
+        raise BadInput("two-formats", f"--json and --format {output_format} differ.", "Give one.")
+    if write_baseline and (fix or diff):
+        given = "--fix" if fix else "--diff"
+        raise BadInput(
+            "baseline-and-fix",
+            f"--write-baseline and {given} do not go together.",
+            "Run one first.",
+        )
     with _reported_errors():
         from nnscaffold.check.session import Request
         from nnscaffold.check.session import check as run
@@ -133,7 +143,11 @@ def _sources(
 ) -> tuple[tuple[str, ...], dict[str, bytes]]:
     import os
 
+    if "" in paths:
+        raise BadInput("path-empty", "A path is empty.", "Check the variable that it comes from.")
     if _STDIN not in paths:
+        if stdin_filename != _UNNAMED:
+            raise BadInput("stdin-unused", "--stdin-filename is given without `-`.", "Add `-`.")
         return tuple(paths), {}
     if len(paths) > 1:
         raise BadInput("stdin-and-paths", "`-` stands alone.", "Give either `-` or paths.")
@@ -185,6 +199,8 @@ def _print(output: Output, request: Request, result: Result, statistics: bool) -
         output.line(f"{'Then: ' if request.fix == 'show' else ''}{text.summary(report)}")
     else:
         output.line(text.summary(report), BOLD if report.findings else GREEN)
+    if advice := text.advice(report):
+        output.line(advice, DIM)
     if result.outdated:
         output.line(
             f"Fixed since the baseline was written: {result.outdated}. Write it again.", DIM

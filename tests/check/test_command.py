@@ -207,3 +207,24 @@ def test_a_rule_is_explained(nnscaffold: Run, home: Path) -> None:
     assert len(parse(nnscaffold("explain", "--json"))["result"]["rules"]) > 30
     unknown = nnscaffold("explain", "NN13", code=2).stderr
     assert "Did you mean" in unknown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--format", "sarif"], "--json and --format sarif differ."),
+        (["--fix", "--write-baseline", "known.json"], "--write-baseline and --fix"),
+        (["--stdin-filename", "x.py", "a.py"], "--stdin-filename is given without `-`."),
+        ([""], "A path is empty."),
+        (["--select", "NN208"], "which only running a module can find"),
+        (["--write-baseline", "a.py"], "a.py"),
+    ],
+)
+def test_what_would_be_ignored_or_lost_is_refused(
+    nnscaffold: Run, tree: Tree, arguments: list[str], message: str
+) -> None:
+    root = tree({"a.py": IDLE})
+    result = nnscaffold("check", *arguments, cwd=root, code=2)
+    assert message in result.stdout + result.stderr
+    assert [path.name for path in root.iterdir() if path.suffix != ".toml"] == ["a.py"]
+    assert (root / "a.py").read_text() == IDLE

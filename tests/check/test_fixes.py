@@ -38,3 +38,10 @@ def test_a_rule_is_marked_as_fixable_if_it_is(code: str) -> None:
     text = (CORPUS / code / "breaches.py").read_text(encoding="utf-8")
     fixes = [one.fix for one in findings_of(text) if one.rule.code == code]
     assert any(fixes) is RULES[code].fixable
+
+
+def test_a_tensor_that_should_learn_is_left_to_its_author() -> None:
+    text = (CORPUS / "NN201" / "breaches.py").read_text(encoding="utf-8")
+    (found,) = (one for one in findings_of(text) if one.name == "ShouldLearn.scale")
+    assert found.fix is None
+    assert "should be a parameter" in found.message

@@ -154,3 +154,18 @@ def test_lines_are_those_of_python() -> None:
     assert split_lines(text) == ["a\x0cb\u2028c\r\n", "d\r", "e\n", "\n", "f"]
     assert split_lines("a\n") == ["a\n"]
     assert split_lines("") == []
+
+
+def test_a_file_and_links_to_it_are_one(tree: Tree) -> None:
+    root = tree({"a.py": "x = 1\n"})
+    (root / "b.py").symlink_to("a.py")
+    (root / "loop.py").symlink_to("loop.py")
+    files, _ = find_files([root], Settings(root=root))
+    assert [Path(file).name for file in files] == ["a.py", "loop.py"]
+
+
+def test_a_notebook_is_no_file_of_python(tree: Tree) -> None:
+    root = tree({"a.ipynb": "{}"})
+    files, notes = find_files([root / "a.ipynb"], Settings(root=root))
+    assert files == []
+    assert "notebook" in notes[0].message

@@ -76,6 +76,12 @@ def summary(report: Report) -> str:
     return f"{found}; {fixable} fixable with `--fix`." if fixable else f"{found}."
 
 
+def advice(report: Report) -> str:
+    """Where it stands what to do about a finding that nothing rewrites; empty without one."""
+    left = next((one.rule.code for one in report.findings if one.fix is None), "")
+    return f"`nnscaffold explain {left}` shows what to write instead." if left else ""
+
+
 def count_findings(findings: Sequence[Finding]) -> str:
     """How many errors and warnings there are, in words."""
     counts = Counter(finding.rule.severity for finding in findings)

@@ -53,5 +53,5 @@ def find_modules(model: ClassModel) -> Iterator[Finding]:
             continue
         kind = call.name.rpartition(".")[2]
         where = f"{model.name}.{call.where.function}"
-        message = f"`{call.where.function}` builds a new {kind} at each call"
+        message = f"`{call.where.function}` builds a {kind}, which no optimizer holds"
         yield model.file.finding("NN106", call.node, message, where)

@@ -105,3 +105,13 @@ class BeforeSuper(nn.Module):
 
     def forward(self, x):
         return x * self.scale
+
+
+class ShouldLearn(nn.Module):
+    # A buffer would clear the finding, and still learn nothing: `--fix` leaves it to its author.
+    def __init__(self, width):
+        super().__init__()
+        self.scale = torch.ones(width, requires_grad=True)  # NN201
+
+    def forward(self, x):
+        return x * self.scale
