@@ -93,7 +93,6 @@ def test_a_module_that_opts_out_of_a_single_sample_is_not_asked_for_one() -> Non
         ("UnrollsTheBatch", "export", "for row in x"),
         ("BranchesByValue", "export", "return y * 2 if y.sum() > 0 else y"),
         ("BesselFunction", "onnx", "torch.special.bessel_j0"),
-        ("AttendsInThreeDimensions", "onnx", "F.scaled_dot_product_attention"),
     ],
 )
 def test_the_line_is_named(name: str, check: str, code: str) -> None:
@@ -119,7 +118,7 @@ def test_where_torch_has_renamed_its_internals_no_line_is_named(
     assert list(fixed_sizes(case)) == []
 
 
-@pytest.mark.parametrize("name", ["Choice", "AttendsInThreeDimensions"])
+@pytest.mark.parametrize("name", ["Choice", "BesselFunction"])
 def test_nothing_is_left_behind_and_nothing_is_said(
     name: str,
     caplog: pytest.LogCaptureFixture,

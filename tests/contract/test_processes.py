@@ -25,8 +25,8 @@ PROGRAM = textwrap.dedent("""
     import time
 
     import torch
+    from module_contract import Contract
     from module_contract.core import Case
-    from module_contract.core import Contract
     from module_contract.core import outcome_of
     from stated import WithLinear
     from torch import distributed
