@@ -635,9 +635,6 @@ class Expressions:
             return [Value("other", node, name=name)]
         function = self.model.file.names.functions.get(name.rpartition(".")[2])
         if function is not None and name == f"{self.model.file.names.module}.{function.name}":
-            for value in given:
-                if value.kind == "module":
-                    value.registered = value.registered or False
             return self.model.returns_of(function, node, given)
         return None
 
@@ -853,10 +850,7 @@ class Expressions:
                 return receiver[0]  # of float32, which is what parameters are made of
         if method in ("new", "new_empty"):
             return Value("tensor", node, unwritten=method == "new_empty")
-        if method == "requires_grad":
-            return receiver[0]
-        made = self._of_tensor(method, node, [*receiver, *given])
-        return made
+        return self._of_tensor(method, node, [*receiver, *given])
 
     def _of_tensor(self, method: str, node: ast.AST, found: list[Value]) -> Value:
         moves = method in ("to", "type_as", "cuda", "cpu", "xpu") and _may_move(method, node)

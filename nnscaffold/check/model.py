@@ -203,11 +203,6 @@ class ClassModel:
     # What rules ask.
 
     @cached_property
-    def is_module(self) -> bool:
-        """Whether it is a subclass of `nn.Module`."""
-        return self.index.is_module(self.qualified)
-
-    @cached_property
     def all_methods(self) -> dict[str, tuple[str, ...]]:
         """Its methods and those of its ancestors in the tree, with the attributes they read."""
         return self.index.methods(self.qualified)

@@ -154,12 +154,9 @@ class Reader(Expressions):
         self.values_of(node.value)
 
     def _assign(self, node: ast.Assign) -> None:
-        values = self._assigned_values(node.value, node)
+        values = self.values_of(node.value)
         for target in node.targets:
             self._pairwise(target, node.value, values, node)
-
-    def _assigned_values(self, value: ast.expr, node: ast.stmt) -> list[Value]:
-        return self.values_of(value)
 
     def _pairwise(
         self, target: ast.expr, value: ast.expr, values: list[Value], node: ast.stmt

@@ -179,12 +179,16 @@ def test_the_checker_needs_the_standard_library_alone() -> None:
 def test_progress_is_shown_on_a_terminal_after_a_second(tree: Tree) -> None:
     root = tree({"a.py": ""})
     code = """
-        import time
+        import sys, time
         from scaffolder.cli.output import Output
+        shown, write = [], sys.stderr.write
+        sys.stderr.write = lambda text: (shown.append(text), write(text))
         with Output().counter("Checking") as count:
             count(1, 4)
-            time.sleep(1.05)
-            count(2, 4)
+            assert not shown
+            limit = time.monotonic() + 20
+            while not shown and time.monotonic() < limit:
+                count(2, 4)
     """
     ours, theirs = pty.openpty()
     subprocess.run(

@@ -1,4 +1,4 @@
-"""No source makes the checker crash, and no fix makes Python of what is not."""
+"""No source makes the checker crash, and every fix leaves Python."""
 
 from __future__ import annotations
 

@@ -66,7 +66,8 @@ def classes(source: str) -> dict[str, Any]:
 
 
 def test_an_old_checkpoint_loads_strictly_after_the_fix(tree: Tree, toy: Any) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     root = tree({"model.py": MODEL})
     old = classes(MODEL)["Model"]()
     with torch.no_grad():
@@ -87,7 +88,8 @@ def test_an_old_checkpoint_loads_strictly_after_the_fix(tree: Tree, toy: Any) ->
 
 
 def test_subclasses_and_local_classes_are_completed_and_others_are_not() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     code = migration_code(new_keys([finding("Base.mask", "mask")]))
     upgrade = classes(code)["upgrade_state_dict"]
 

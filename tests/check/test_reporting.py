@@ -146,7 +146,8 @@ def sarif_schema() -> dict[str, Any]:
 
 
 def test_sarif_is_what_the_standard_says() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
+    import jsonschema
+
     absolute = replace(report().findings[0], path="/tmp/ü.py", fix=None, name="")
     both = replace(report(), findings=(*report().findings * 2, absolute))
     found = json.loads(sarif.render(both, "1.2.3"))

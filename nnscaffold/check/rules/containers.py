@@ -64,8 +64,7 @@ def _is_plain(model: ClassModel, one: Assign, kind: str) -> bool:
     """Whether an assignment leaves unregistered modules or parameters in a container."""
     if one.how in ("grow", "item"):
         # The container was made by an ancestor; one of this class is reported where it is made.
-        own = any(other.attribute == one.attribute for other in model.assigns if other is not one)
-        if own and any(
+        if any(
             other.attribute == one.attribute and other.how == "assign" for other in model.assigns
         ):
             return False
