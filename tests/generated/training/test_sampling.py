@@ -176,5 +176,6 @@ def test_evaluation_restores_the_mode_and_keeps_no_gradient(training: bool) -> N
 
     assert model.training is training
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert small.figures == pytest.approx(whole.figures, rel=1e-6)
+    # Kernels may round differently for another batch size, and R² is a difference of like numbers.
+    assert small.figures == pytest.approx(whole.figures, rel=1e-4, abs=1e-5)
     assert (small.state.count, limited.state.count) == (len(splits.test), 14)
