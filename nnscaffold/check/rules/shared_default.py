@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import flat
+from nnscaffold.check.rules.shared.asking import flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

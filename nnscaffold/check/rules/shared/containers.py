@@ -1,11 +1,13 @@
-"""NN103 and NN104: modules and parameters in plain containers."""
+"""Modules and parameters in plain containers: what NN103 and NN104 share."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.finding import Edit, Fix
+from nnscaffold.check.rules.shared.keys import problem_of
+from nnscaffold.check.rules.shared.syntax import last_name
 from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS
 from nnscaffold.check.values import CONTAINERS, contained
 
@@ -21,9 +23,9 @@ _FATES = {
     "module": "they are not moved, trained or saved",
     "parameter": "no optimizer sees them, and they are not saved",
 }
-_RESERVED = RESERVED_KEYS | DICT_KEYS | {""}
 # What lists and dictionaries can do, and `ModuleList` and `ModuleDict` cannot.
 _UNKNOWN_TO_LISTS = frozenset({"remove", "sort", "reverse", "index", "count", "copy", "clear"})
+_UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
 # Functions that only go through what they are given.
 _ITERATING = frozenset(
     {
@@ -31,20 +33,10 @@ _ITERATING = frozenset(
         *("all", "range", "ModuleList", "Sequential", "ParameterList", "append", "extend", "print"),
     }
 )
-_UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
 
 
-def find_modules(model: ClassModel) -> Iterator[Finding]:
-    """NN103: modules in a plain container on `self`."""
-    yield from _find(model, "NN103", "module")
-
-
-def find_parameters(model: ClassModel) -> Iterator[Finding]:
-    """NN104: parameters in a plain container on `self`."""
-    yield from _find(model, "NN104", "parameter")
-
-
-def _find(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
+def find_in_containers(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
+    """The modules or the parameters (`kind`) in plain containers on `self`."""
     reported: set[str] = set()
     for one in model.assigns:
         if one.where.function in model.in_forward or one.attribute in model.deleted:
@@ -121,18 +113,15 @@ def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
         name = f"torch.nn.{lists[kind]}"
     file = model.file
     spelled, imports = file.spelled(name)
-    span = file.span(one.value)
     text = file.text_of(one.value)
     if isinstance(one.value, ast.Tuple) and not text.startswith("("):
         # A comma too many: `self.conv = nn.Conv1d(1, 1, 1),`.
         text = f"[{text.rstrip().removesuffix(',')}]"
-        edits: tuple[Edit, ...] = (Edit(span, f"{spelled}({text})"),)
+        edits: tuple[Edit, ...] = (file.replace(one.value, f"{spelled}({text})"),)
     elif isinstance(one.value, ast.List | ast.Dict) and not ast.unparse(one.value).strip("[]{}"):
-        edits = (Edit(span, f"{spelled}()"),)
+        edits = (file.replace(one.value, f"{spelled}()"),)
     else:
-        start = Span(span.line, span.column, span.line, span.column)
-        end = Span(span.end_line, span.end_column, span.end_line, span.end_column)
-        edits = (Edit(start, f"{spelled}("), Edit(end, ")"))
+        edits = (file.before(one.value, f"{spelled}("), file.after(one.value, ")"))
     summary = f"Keep them in `{spelled}`"
     return Fix(summary, (*edits, *imports), (f"{one.attribute}.*",))
 
@@ -145,11 +134,8 @@ def _meets_strangers(model: ClassModel, name: str) -> bool:
             operands = [node.left, node.right]
         elif isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
-        elif isinstance(node, ast.Call):
-            called = node.func
-            last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            if last not in _ITERATING:
-                operands = [*node.args, *(keyword.value for keyword in node.keywords)]
+        elif isinstance(node, ast.Call) and last_name(node.func) not in _ITERATING:
+            operands = [*node.args, *(keyword.value for keyword in node.keywords)]
         for operand in operands:
             while isinstance(operand, ast.Subscript) and isinstance(operand.slice, ast.Slice):
                 operand = operand.value
@@ -205,7 +191,7 @@ def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
 def _is_text(key: ast.expr | None) -> bool:
     if isinstance(key, ast.Constant):
         text = key.value
-        return isinstance(text, str) and "." not in text and text not in _RESERVED
+        return isinstance(text, str) and not problem_of(text, RESERVED_KEYS | DICT_KEYS)
     if isinstance(key, ast.JoinedStr):
         return "." not in "".join(
             str(part.value) for part in key.values if isinstance(part, ast.Constant)

@@ -1,10 +1,11 @@
-"""NN110: names under which nothing can be registered."""
+"""NN110: keys under which nothing can be registered."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.rules.shared.keys import problem_of
 from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS, SEQUENTIAL_KEYS
 
 if TYPE_CHECKING:
@@ -19,17 +20,9 @@ _REGISTER = ("add_module", "register_module", "register_buffer", "register_param
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN110: a key that is empty, has a dot, or is an attribute of its container."""
     for node, key, reserved in _keys(model):
-        problem = _problem(key, reserved)
+        problem = problem_of(key, reserved)
         if problem:
             yield model.file.finding("NN110", node, f"the key {key!r} {problem}", model.name)
-
-
-def _problem(key: str, reserved: frozenset[str]) -> str:
-    if key == "":
-        return "is empty"
-    if "." in key:
-        return "has a dot, which separates names in a state dict"
-    return "is an attribute of the container" if key in reserved else ""
 
 
 def _keys(model: ClassModel) -> Iterator[tuple[ast.AST, str, frozenset[str]]]:
