@@ -1,11 +1,21 @@
-"""Names under which nothing can be registered."""
+"""Questions about the names under which something is registered."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS, SEQUENTIAL_KEYS
 
-if TYPE_CHECKING:
-    pass
+# What containers have besides the attributes of every module.
+_OF_CONTAINERS = {
+    "torch.nn.ModuleDict": DICT_KEYS,
+    "torch.nn.ModuleList": SEQUENTIAL_KEYS,
+    "torch.nn.Sequential": SEQUENTIAL_KEYS,
+    "torch.nn.ParameterDict": DICT_KEYS | {"copy", "fromkeys", "get", "popitem", "setdefault"},
+}
+
+
+def reserved_keys(*classes: str) -> frozenset[str]:
+    """The keys that no module of these classes (dotted names) takes: attributes of it."""
+    return RESERVED_KEYS.union(*(_OF_CONTAINERS.get(name, ()) for name in classes))
 
 
 def problem_of(key: str, reserved: frozenset[str]) -> str:
