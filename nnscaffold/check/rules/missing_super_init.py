@@ -10,6 +10,7 @@ from nnscaffold.check.rules.shared.constructors import (
     blocking_base,
     calls_in_constructor,
     initialises,
+    reaches_module,
 )
 from nnscaffold.check.rules.shared.edits import start_of
 from nnscaffold.check.rules.shared.syntax import has_docstring
@@ -35,16 +36,36 @@ def find(model: ClassModel) -> Iterator[Finding]:
         return
     if any(initialises(model, call) for call in calls_in_constructor(model)):
         return
-    fix = _skipping(model)
-    if fix is None and _needs_no_arguments(model):
-        fix = _first_call(model, constructor)
     message = f"`{model.name}.__init__` never reaches `nn.Module.__init__`"
+    named = _named_only(model, constructor)
+    fix = _skipping(model)
+    if named is not None:
+        message = f"`{ast.unparse(named)}` without parentheses calls nothing"
+        fix = _call(model, named)
+    elif fix is None and _needs_no_arguments(model):
+        fix = _first_call(model, constructor)
     yield model.file.finding("NN101", model.file.head(constructor), message, model.name, fix)
 
 
 def _only_raises(constructor: Function) -> bool:
     body = constructor.body[1:] if has_docstring(constructor) else constructor.body
     return bool(body) and isinstance(body[0], ast.Raise)
+
+
+def _named_only(model: ClassModel, constructor: Function) -> ast.Attribute | None:
+    """A constructor that is named and not called: the parentheses are missing."""
+    for node in ast.walk(constructor):
+        named = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(named, ast.Attribute) and reaches_module(model, named):
+            return named
+    return None
+
+
+def _call(model: ClassModel, named: ast.Attribute) -> Fix | None:
+    """Call what is named, where that needs no arguments."""
+    if not isinstance(named.value, ast.Call) or not _needs_no_arguments(model):
+        return None
+    return Fix("Call it", (model.file.after(named, "()"),))
 
 
 def _skipping(model: ClassModel) -> Fix | None:

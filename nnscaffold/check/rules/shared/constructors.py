@@ -19,7 +19,11 @@ def calls_in_constructor(model: ClassModel) -> Iterator[Call]:
 
 def initialises(model: ClassModel, call: Call) -> bool:
     """Whether a call reaches `nn.Module.__init__`."""
-    function = call.node.func
+    return reaches_module(model, call.node.func)
+
+
+def reaches_module(model: ClassModel, function: ast.expr) -> bool:
+    """Whether it is a constructor that reaches `nn.Module.__init__`: `super().__init__`."""
     if not isinstance(function, ast.Attribute) or function.attr != "__init__":
         return False
     target = function.value

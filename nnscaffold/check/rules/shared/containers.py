@@ -6,9 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix
-from nnscaffold.check.rules.shared.keys import problem_of
+from nnscaffold.check.rules.shared.keys import problem_of, reserved_keys
 from nnscaffold.check.rules.shared.syntax import last_name
-from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS
 from nnscaffold.check.values import CONTAINERS, contained
 
 if TYPE_CHECKING:
@@ -26,6 +25,9 @@ _FATES = {
 # What lists and dictionaries can do, and `ModuleList` and `ModuleDict` cannot.
 _UNKNOWN_TO_LISTS = frozenset({"remove", "sort", "reverse", "index", "count", "copy", "clear"})
 _UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
+# Containers and iterators, by the names of what makes them.
+_PLAIN = frozenset({"OrderedDict", "defaultdict", "deque", "frozenset"})
+_ITERATORS = frozenset({"filter", "iter", "map", "reversed", "zip"})
 # Functions that only go through what they are given.
 _ITERATING = frozenset(
     {
@@ -46,8 +48,7 @@ def find_in_containers(model: ClassModel, code: str, kind: str) -> Iterator[Find
         if not _is_plain(model, one, kind):
             continue
         reported.add(one.attribute)
-        word = f"a plain {_kind_of(one)}"
-        message = f"`self.{one.attribute}` keeps {kind}s in {word}: {_FATES[kind]}"
+        message = f"`self.{one.attribute}` keeps {kind}s in {_container_of(one)}: {_FATES[kind]}"
         fix = _fix(model, one, kind) if one.how == "assign" else None
         yield model.file.finding(code, one.node, message, f"{model.name}.{one.attribute}", fix)
 
@@ -82,15 +83,18 @@ def _counts(value: Value, kind: str) -> bool:
     return True
 
 
-def _kind_of(one: Assign) -> str:
-    kinds = [
-        value.name.rpartition(".")[2] or value.kind
-        for value in one.values
-        if value.kind in CONTAINERS
-    ]
-    if kinds:
-        return kinds[0]
-    return "list" if one.how == "grow" else "dict"
+def _container_of(one: Assign) -> str:
+    """What keeps them, in words: `a plain dict`, `a generator`."""
+    for value in one.values:
+        if isinstance(value.node, ast.GeneratorExp):
+            return "a generator"
+        called = last_name(value.node.func) if isinstance(value.node, ast.Call) else ""
+        if called in _ITERATORS:
+            return "an iterator"
+        if value.kind in CONTAINERS:
+            named = called if called in _PLAIN else value.name.rpartition(".")[2]
+            return f"a plain {named or value.kind}"
+    return "a plain list" if one.how == "grow" else "a plain dict"
 
 
 def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
@@ -106,9 +110,9 @@ def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
     lists = {"module": "ModuleList", "parameter": "ParameterList"}
     dicts = {"module": "ModuleDict", "parameter": "ParameterDict"}
     if value.kind == "dict":
-        if not _has_text_keys(model, one, one.value):
-            return None
         name = f"torch.nn.{dicts[kind]}"
+        if not _has_text_keys(model, one, one.value, reserved_keys(name)):
+            return None
     else:
         name = f"torch.nn.{lists[kind]}"
     file = model.file
@@ -167,7 +171,10 @@ def _is_used_otherwise(model: ClassModel, one: Assign) -> bool:
     return False
 
 
-def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
+def _has_text_keys(
+    model: ClassModel, one: Assign, value: ast.expr, reserved: frozenset[str]
+) -> bool:
+    """Whether all keys of a dictionary are texts under which something can be registered."""
     keys: list[ast.expr | None] = []
     if isinstance(value, ast.Dict):
         keys += value.keys
@@ -185,13 +192,13 @@ def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
                 and isinstance(target.value, ast.Attribute)
                 and target.value.attr == one.attribute
             ]
-    return all(_is_text(key) for key in keys)
+    return all(_is_key(key, reserved) for key in keys)
 
 
-def _is_text(key: ast.expr | None) -> bool:
+def _is_key(key: ast.expr | None, reserved: frozenset[str]) -> bool:
     if isinstance(key, ast.Constant):
         text = key.value
-        return isinstance(text, str) and not problem_of(text, RESERVED_KEYS | DICT_KEYS)
+        return isinstance(text, str) and not problem_of(text, reserved)
     if isinstance(key, ast.JoinedStr):
         return "." not in "".join(
             str(part.value) for part in key.values if isinstance(part, ast.Constant)
