@@ -1,9 +1,9 @@
 """One breach gives one finding: of those that one mistake causes, the one that names the cause.
 
 Rules look for symptoms, and a mistake may have several. `self.scale = nn.Parameter(...)` in
-`forward` makes a parameter there (NN105) and replaces one (NN204); who mends the first has mended
-the second, too. So rules need not know of each other: they report what they find, and here the
-effects go.
+`forward` makes a parameter there (NN105) and replaces one (NN204); the fix of the first is that of
+the second. So that rules need not know of each other, each reports what it finds, and here the
+effects are dropped.
 """
 
 from __future__ import annotations

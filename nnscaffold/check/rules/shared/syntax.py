@@ -35,7 +35,7 @@ def is_literal(node: ast.expr | None, *values: object) -> bool:
 
 
 def last_name(node: ast.expr) -> str:
-    """The last part of a dotted name: `Linear` of `nn.Linear`; nothing if it is no name."""
+    """The last part of a dotted name: `Linear` of `nn.Linear`; else nothing."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
