@@ -27,36 +27,35 @@ def find(model: ClassModel) -> Iterator[Finding]:
         for value in values
     }
     for call in model.forward_calls():
-        if call.where.fails:
-            continue  # nobody waits for what is about to fail
-        where = f"{model.name}.{call.where.function}"
-        fetched = call.method in HOST_FETCHES and not call.name
-        if fetched and any(_is_computed(value) for value in call.receiver):
-            if lengths & {id(value) for value in call.results} or _is_inspected(call):
-                continue
-            message = f"`.{call.method}()` fetches the value of a tensor to the host"
-            yield model.file.finding("NN404", call.node, message, where)
-        elif call.name in ("float", "int", "bool") and any(
-            value.is_tensor and _is_computed(value) for values in call.arguments for value in values
-        ):
-            message = f"`{call.name}()` fetches the value of a tensor to the host"
-            yield model.file.finding("NN404", call.node, message, where)
-
-    for call in model.forward_calls():
-        to_cpu = call.method == "to" and call.node.args and is_literal(call.node.args[0], "cpu")
-        if to_cpu and any(value.is_tensor and _is_computed(value) for value in call.receiver):
-            message = '`.to("cpu")` fetches a tensor to the host'
+        message = _fetch(call)
+        packed = not call.name and lengths & {id(value) for value in call.results}
+        if message and not packed:
             where = f"{model.name}.{call.where.function}"
             yield model.file.finding("NN404", call.node, message, where)
     for decision in model.decisions:
-        if decision.where.function not in model.in_forward or decision.where.nested:
-            continue
-        if decision.where.fails:
+        where, nested = decision.where.function, decision.where.nested
+        if where not in model.in_forward or nested or decision.where.fails:
             continue
         if any(value.kind == "tensor" and _is_computed(value) for value in decision.values):
             message = "the value of a tensor decides what runs: it is fetched to the host"
-            where = f"{model.name}.{decision.where.function}"
-            yield model.file.finding("NN404", decision.node, message, where)
+            yield model.file.finding("NN404", decision.node, message, f"{model.name}.{where}")
+
+
+def _fetch(call: Call) -> str:
+    """What a call fetches to the host, as a message; nothing if it fetches nothing."""
+    if call.method == "to" and call.node.args and is_literal(call.node.args[0], "cpu"):
+        moved = any(value.is_tensor and _is_computed(value) for value in call.receiver)
+        return '`.to("cpu")` fetches a tensor to the host' if moved else ""
+    if call.where.fails:
+        return ""  # nobody waits for what is about to fail
+    if call.method in HOST_FETCHES and not call.name:
+        fetched = any(map(_is_computed, call.receiver)) and not _is_inspected(call)
+        return f"`.{call.method}()` fetches the value of a tensor to the host" if fetched else ""
+    if call.name in ("float", "int", "bool"):
+        given = [value for values in call.arguments for value in values]
+        if any(value.is_tensor and _is_computed(value) for value in given):
+            return f"`{call.name}()` fetches the value of a tensor to the host"
+    return ""
 
 
 def _is_computed(value: Value) -> bool:
