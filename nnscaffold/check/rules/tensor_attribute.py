@@ -22,6 +22,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
     """NN201: the constructor leaves a tensor on `self` that is not registered."""
     if model.overrides("_apply"):
         return
+    yield from _find_taken(model)
     reported: set[str] = set()
     for one in model.assigns:
         name = one.attribute
@@ -51,6 +52,27 @@ def find(model: ClassModel) -> Iterator[Finding]:
         alone = len(same) == 1 and name not in model.on_class
         fix = _register(model, one) if alone else None
         yield model.file.finding("NN201", one.node, message, f"{model.name}.{name}", fix)
+
+
+def _find_taken(model: ClassModel) -> Iterator[Finding]:
+    """`register_buffer` takes no name that the module has already: it raises a KeyError."""
+    for buffer in model.assigns:
+        name = buffer.attribute
+        if buffer.how != "buffer" or name == "*" or name in model.deleted:
+            continue
+        taken = [
+            one
+            for one in model.assigns
+            if one.attribute == name
+            and one.how in ("assign", "setattr")
+            and one.order < buffer.order
+            and one.where.function in model.only_in_constructor
+            and set(one.where.guards) <= set(buffer.where.guards)
+            and not any(value.kind == "buffer" for value in one.values)
+        ]
+        if taken:
+            message = f"`self.{name}` has a plain value already, so `register_buffer` raises"
+            yield model.file.finding("NN201", taken[0].node, message, f"{model.name}.{name}")
 
 
 def _is_plain(value: Value, one: Assign) -> bool:
