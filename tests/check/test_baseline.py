@@ -19,67 +19,64 @@ if TYPE_CHECKING:
 KNOWN = Path("known.json")
 
 
-def run(toy: Any, *paths: str, **options: Any) -> Result:
-    return check(Request(paths or (".",), use_cache=False, **options), analysis=toy)
+def run(*paths: str, **options: Any) -> Result:
+    return check(Request(paths or (".",), use_cache=False, **options))
 
 
-def test_known_findings_are_not_reported_wherever_their_lines_move(
-    tree: Tree, toy: Any, net: str
-) -> None:
+def test_known_findings_are_not_reported_wherever_their_lines_move(tree: Tree, net: str) -> None:
     root = tree({"a.py": net, "b.py": net})
-    written = run(toy, write_baseline=KNOWN)
+    written = run(write_baseline=KNOWN)
     assert (written.recorded, written.report.findings) == (2, ())
     (root / "a.py").write_text("import os\n\n" + net.replace("        self.l", "          self.l"))
-    assert run(toy, baseline=KNOWN).report.findings == ()
+    assert run(baseline=KNOWN).report.findings == ()
 
 
-def test_one_more_of_a_kind_is_new(tree: Tree, toy: Any, net: str) -> None:
+def test_one_more_of_a_kind_is_new(tree: Tree, net: str) -> None:
     root = tree({"a.py": net})
-    run(toy, write_baseline=KNOWN)
-    again = "        self.layers = [nn.Linear(2, 2)]\n"
-    (root / "a.py").write_text(net + again)
-    (new,) = run(toy, baseline=KNOWN).report.findings
-    assert new.span.line == 8
+    run(write_baseline=KNOWN)
+    (root / "a.py").write_text(net + net)
+    (new,) = run(baseline=KNOWN).report.findings
+    assert new.span.line == 14
 
 
-def test_entries_that_are_fixed_are_counted(tree: Tree, toy: Any, net: str) -> None:
+def test_entries_that_are_fixed_are_counted(tree: Tree, net: str) -> None:
     root = tree({"a.py": net, "b.py": net, "c.py": net})
-    run(toy, write_baseline=KNOWN)
+    run(write_baseline=KNOWN)
     (root / "a.py").write_text("")
     (root / "b.py").unlink()
-    assert run(toy, baseline=KNOWN).outdated == 2
-    assert run(toy, "c.py", baseline=KNOWN).outdated == 1  # a.py was not looked at
-    assert run(toy, baseline=KNOWN, select=("NN404",)).outdated == 1
+    assert run(baseline=KNOWN).outdated == 2
+    assert run("c.py", baseline=KNOWN).outdated == 1  # a.py was not looked at
+    assert run(baseline=KNOWN, select=("NN404",)).outdated == 1
 
 
-def test_it_is_the_same_for_the_same_findings(tree: Tree, toy: Any, net: str) -> None:
+def test_it_is_the_same_for_the_same_findings(tree: Tree, net: str) -> None:
     root = tree({"b.py": net, "a/a.py": net})
-    run(toy, write_baseline=KNOWN)
+    run(write_baseline=KNOWN)
     first = KNOWN.read_bytes()
-    run(toy, "b.py", str(root / "a"), write_baseline=KNOWN)
+    run("b.py", str(root / "a"), write_baseline=KNOWN)
     assert KNOWN.read_bytes() == first
     paths = [each["path"] for each in json.loads(first)["findings"]]
     assert paths == ["a/a.py", "b.py"]
 
 
-def test_it_can_be_a_setting(tree: Tree, toy: Any, net: str) -> None:
+def test_it_can_be_a_setting(tree: Tree, net: str) -> None:
     tree({"pyproject.toml": '[tool.nnscaffold.check]\nbaseline = "known.json"\n', "s/a.py": net})
     with pytest.raises(BadRequest, match="--write-baseline"):
-        run(toy)
-    run(toy, write_baseline=KNOWN)
-    assert run(toy, "s").report.findings == ()
+        run()
+    run(write_baseline=KNOWN)
+    assert run("s").report.findings == ()
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "findings": [3]}']
 )
-def test_what_is_not_a_baseline_is_bad_input(tree: Tree, toy: Any, text: str) -> None:
+def test_what_is_not_a_baseline_is_bad_input(tree: Tree, text: str) -> None:
     tree({"a.py": "", "known.json": text})
     with pytest.raises(BadRequest, match="not a baseline"):
-        run(toy, baseline=KNOWN)
+        run(baseline=KNOWN)
 
 
-def test_one_that_cannot_be_written_is_the_machines_failure(tree: Tree, toy: Any) -> None:
+def test_one_that_cannot_be_written_is_the_machines_failure(tree: Tree) -> None:
     tree({"a.py": ""})
     with pytest.raises(WriteFailed, match="cannot be written"):
-        run(toy, write_baseline=Path("missing/known.json"))
+        run(write_baseline=Path("missing/known.json"))
