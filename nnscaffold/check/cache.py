@@ -1,8 +1,8 @@
 """What a check found out about each file, kept for the next one.
 
 One file for each root: JSON, in which summaries and findings are texts of their own, so that only
-those that are needed are read. It is written in one step, by each process for itself. One that
-cannot be read is as good as none; where none can be written, nothing is said.
+those that are needed are read. Processes may write it at once: that of the last one stays. One
+that cannot be read is as good as none; where none can be written, nothing is said.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from nnscaffold.check.encoding import decode, encode
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.noqa import Directive
+from nnscaffold.check.writing import PREFIX, write_file
 from nnscaffold.contract import rules
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ class Cache:
         text = json.dumps({"trees": self._trees, "entries": entries}, separators=(",", ":"))
         with contextlib.suppress(OSError):
             _make_folder(self._file.parent)
-            beside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-            try:
-                beside.write_text(text, encoding="utf-8", errors="surrogatepass")
-                beside.replace(self._file)
-            finally:
-                beside.unlink(missing_ok=True)
+            write_file(self._file, text.encode(errors="surrogatepass"))
             _prune(self._file)
 
     def _read(self, file: Path) -> None:
@@ -270,7 +266,7 @@ def _make_folder(folder: Path) -> None:
 def _prune(current: Path) -> None:
     """Remove what no check has used for a month: of old versions, of roots that are gone."""
     oldest = time.time() - _SECONDS_KEPT
-    for file in current.parent.glob("*check-*.json*"):
-        ours = re.fullmatch(r"\.?check-[0-9a-f]+\.json.*", file.name)
+    for file in current.parent.iterdir():
+        ours = re.fullmatch(rf"\.?check-[0-9a-f]+\.json.*|{re.escape(PREFIX)}[0-9a-f]+", file.name)
         if ours and file != current and file.stat().st_mtime < oldest:
             file.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,13 +69,62 @@ def test_it_can_be_a_setting(tree: Tree, net: str) -> None:
     assert run("s").report.findings == ()
 
 
+ENTRY = {"path": "a.py", "code": "NN103", "name": "Net.layers", "text": "x", "count": 1}
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "findings": [3]}']
+    "content",
+    [
+        "",
+        [],
+        {},
+        {"schema": 2},
+        {"schema": 1, "findings": [3]},
+        {"schema": 1, "findings": {"a": 1}},
+        {"schema": 1, "findings": [{**ENTRY, "count": -1}]},
+        {"schema": 1, "findings": [{**ENTRY, "count": float("inf")}]},
+        {"schema": 1, "findings": [{**ENTRY, "count": True}]},
+        {"schema": 1, "findings": [{**ENTRY, "path": 3}]},
+        {"schema": 1, "findings": [{**ENTRY, "more": "x"}]},
+        {"schema": 1, "findings": [{"count": 1}]},
+    ],
 )
-def test_what_is_not_a_baseline_is_bad_input(tree: Tree, text: str) -> None:
-    tree({"a.py": "", "known.json": text})
-    with pytest.raises(BadRequest, match="not a baseline"):
-        run(baseline=KNOWN)
+def test_what_is_not_a_baseline_is_bad_input(tree: Tree, content: Any) -> None:
+    root = tree({"a.py": "", "known.json": json.dumps(content) if content != "" else ""})
+    before = KNOWN.read_bytes()
+    for option in ("baseline", "write_baseline"):
+        with pytest.raises(BadRequest, match="not a baseline"):
+            run(**{option: KNOWN})
+    assert (root / KNOWN).read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["baseline", "write_baseline"])
+def test_what_is_not_a_regular_file_is_bad_input(tree: Tree, option: str) -> None:
+    root = tree({"a.py": ""})
+    os.mkfifo(root / "pipe")  # to read it, or /dev/zero, would not end
+    (root / "loop").symlink_to("loop")
+    for name in ("pipe", "/dev/zero", "loop", ".", ""):
+        with pytest.raises(BadRequest, match="not a regular file"):
+            run(**{option: Path(name)})
+
+
+def test_a_link_and_a_mode_stay(tree: Tree, net: str) -> None:
+    root = tree({"a.py": net, "kept/known.json": '{"schema": 1, "findings": []}'})
+    KNOWN.symlink_to("kept/known.json")
+    KNOWN.chmod(0o640)
+    run(write_baseline=KNOWN)
+    assert KNOWN.is_symlink()
+    assert stat.S_IMODE(KNOWN.stat().st_mode) == 0o640
+    assert len(json.loads((root / "kept" / "known.json").read_text())["findings"]) == 1
+    assert [path.name for path in (root / "kept").iterdir()] == ["known.json"]
+
+
+def test_a_read_only_one_is_not_replaced(tree: Tree, net: str) -> None:
+    tree({"a.py": net, "known.json": '{"schema": 1, "findings": []}'})
+    KNOWN.chmod(0o444)
+    with pytest.raises(WriteFailed, match="read-only"):
+        run(write_baseline=KNOWN)
+    assert json.loads(KNOWN.read_text())["findings"] == []
 
 
 def test_one_that_cannot_be_written_is_the_machines_failure(tree: Tree) -> None:
