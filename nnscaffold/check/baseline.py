@@ -68,7 +68,7 @@ class Baseline:
         return sum(
             count
             for key, count in left.items()
-            if not (self.file.parent / key.path).exists()
+            if not os.path.exists(self.file.parent / key.path)
             or (key.path in checked and key.code in enabled(self.file.parent / key.path))
         )
 

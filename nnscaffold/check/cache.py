@@ -117,7 +117,7 @@ class Cache:
         entries = {
             path: {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
             for path, entry in self._entries.items()
-            if (root / path).exists()
+            if os.path.exists(root / path)
         }
         text = json.dumps({"trees": self._trees, "entries": entries}, separators=(",", ":"))
         with contextlib.suppress(OSError):
@@ -208,14 +208,14 @@ def decode_findings(text: str, path: str) -> list[Finding] | None:
 
 def encode_directives(directives: list[Directive]) -> str:
     """Comments that silence, as text."""
-    return json.dumps([[d.line, d.first, d.column, d.text, d.codes] for d in directives])
+    return json.dumps([[d.line, d.first, d.column, d.text, d.words] for d in directives])
 
 
 def decode_directives(text: str) -> list[Directive]:
     """The comments that were encoded."""
     return [
-        Directive(line, first, column, comment, tuple(codes))
-        for line, first, column, comment, codes in json.loads(text or "[]")
+        Directive(line, first, column, comment, tuple(words))
+        for line, first, column, comment, words in json.loads(text or "[]")
     ]
 
 
@@ -241,7 +241,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
 def _folder(root: Path) -> Path:
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen, "nnscaffold-check")
-    if (root / "pyproject.toml").is_file():
+    if os.path.isfile(root / "pyproject.toml"):
         return root / FOLDER
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(caches, "nnscaffold")

@@ -33,7 +33,19 @@ class WriteFailed(CheckError):
     """A file could not be written; all of them are as they were."""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """A question that names the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean `{near[0]}`?" if near else ""
+def closest(word: str, known: Iterable[str], cutoff: float = 0.7) -> str:
+    """A question that names the nearest known word, or nothing; the arguments of `nearest`."""
+    near = nearest(word, known, cutoff)
+    return f"Did you mean `{near}`?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.7) -> str:
+    """The known word that is nearest to another one; empty if none is near.
+
+    Args:
+        word: What somebody wrote.
+        known: What can be meant.
+        cutoff: How similar it must be, from 0 to 1. Of two codes that differ in two digits neither
+            was meant for the other.
+    """
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
