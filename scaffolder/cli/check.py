@@ -154,8 +154,13 @@ def _sources(
     if fix:
         raise BadInput("stdin-fixed", "Standard input cannot be rewritten.", "Use --diff.")
     name = os.path.normpath(stdin_filename)
-    data = sys.stdin.buffer.read() if sys.stdin else b""
-    return (name,), {name: data}
+    if os.path.isdir(name) or not stdin_filename:
+        raise BadInput(
+            "stdin-name", f"--stdin-filename {stdin_filename!r} is no file.", "Name a file."
+        )
+    if sys.stdin is None:
+        raise BadInput("stdin-closed", "Standard input is closed.", "Give it a text, or a path.")
+    return (name,), {name: sys.stdin.buffer.read()}
 
 
 def _document(result: Result) -> dict[str, object]:

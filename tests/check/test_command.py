@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Tree = Callable[..., Path]
     Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -61,6 +62,8 @@ def test_notes_are_no_findings(nnscaffold: Run, tree: Tree) -> None:
         (["--baseline", "none.json"], "none.json cannot be read"),
         (["-", "a.py"], "`-` stands alone"),
         (["-", "--fix"], "Standard input cannot be rewritten."),
+        (["-", "--stdin-filename", ""], "--stdin-filename '' is no file"),
+        (["-", "--stdin-filename", "."], "--stdin-filename '.' is no file"),
     ],
 )
 def test_wrong_input_ends_with_2(
@@ -72,6 +75,47 @@ def test_wrong_input_ends_with_2(
     assert len(result.stderr.splitlines()) == 1
     as_json = nnscaffold("check", *arguments, "--json", cwd=root, code=2)
     assert parse(as_json)["ok"] is False
+
+
+def as_other_user(*command: str) -> list[str]:
+    """A command whose process cannot read what modes forbid, though we may be root."""
+    if os.geteuid():
+        return [*command]
+    if not shutil.which("setpriv"):
+        pytest.skip("root, without setpriv, may read everything")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+
+
+@pytest.fixture
+def closed(tree: Tree) -> Iterator[Path]:
+    """A tree with a folder and a file that cannot be read."""
+    root = tree({"in/a.py": IDLE, "in/shut/b.py": IDLE, "in/closed.py": IDLE, "known.json": ""})
+    for path in ("in/shut", "in/closed.py", "known.json"):
+        (root / path).chmod(0)
+    yield root
+    (root / "in" / "shut").chmod(0o700)  # so that pytest can remove it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["in/shut"], 2, "Error: in/shut cannot be read: Permission denied."),
+        (["in/a.py", "in/shut"], 2, "Error: in/shut cannot be read: Permission denied."),
+        (["in/shut/b.py"], 2, "Error: in/shut/b.py cannot be read: Permission denied."),
+        (["in/closed.py"], 2, "Error: in/closed.py cannot be read: Permission denied."),
+        (["--baseline", "known.json"], 2, "Path 'known.json' is not readable."),
+        (["--write-baseline", "in/shut/k.json"], 3, "k.json cannot be written: Permission denied."),
+        (["in"], 1, "in/shut: note cannot be read: Permission denied"),
+        (["in"], 1, "in/closed.py: note cannot be read: Permission denied"),
+    ],
+)
+def test_a_path_that_cannot_be_read(
+    closed: Path, arguments: list[str], code: int, words: str
+) -> None:
+    command = as_other_user(sys.executable, "-m", "scaffolder", "check", *arguments)
+    result = subprocess.run(command, cwd=closed, capture_output=True, text=True, check=False)
+    assert (result.returncode, words in result.stdout + result.stderr) == (code, True), result
+    assert len(result.stderr.splitlines()) == (code != 1)
 
 
 def test_errors_are_json_where_that_is_the_format(nnscaffold: Run, tree: Tree) -> None:
@@ -211,6 +255,16 @@ def test_a_rule_is_explained(nnscaffold: Run, home: Path) -> None:
     assert len(parse(nnscaffold("explain", "--json"))["result"]["rules"]) > 30
     unknown = nnscaffold("explain", "NN13", code=2).stderr
     assert "Did you mean" in unknown
+
+
+def test_the_beginning_of_codes_lists_rules(nnscaffold: Run, home: Path) -> None:
+    listed = nnscaffold("explain", "nn5").stdout.splitlines()
+    assert [line.split()[1:2] for line in listed] == [
+        ["unpicklable-attribute"],
+        ["deprecated-torchscript"],
+    ]
+    described = parse(nnscaffold("explain", "NN5", "--json"))["result"]
+    assert [rule["code"] for rule in described["rules"]] == ["NN501", "NN502"]
 
 
 @pytest.mark.parametrize(
