@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.printing import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,10 +21,10 @@ class CheckError(Exception):
     """
 
     def __init__(self, code: str, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = in_one_line(message)
+        self.hint = in_one_line(hint)
+        super().__init__(f"{self.message} {self.hint}")
 
 
 class BadRequest(CheckError):

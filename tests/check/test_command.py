@@ -62,8 +62,8 @@ def test_notes_are_no_findings(nnscaffold: Run, tree: Tree) -> None:
         (["--baseline", "none.json"], "none.json cannot be read"),
         (["-", "a.py"], "`-` stands alone"),
         (["-", "--fix"], "Standard input cannot be rewritten."),
-        (["-", "--stdin-filename", ""], "--stdin-filename '' is no file"),
-        (["-", "--stdin-filename", "."], "--stdin-filename '.' is no file"),
+        (["-", "--stdin-filename", ""], "--stdin-filename '' is not a file"),
+        (["-", "--stdin-filename", "."], "--stdin-filename '.' is not a file"),
     ],
 )
 def test_wrong_input_ends_with_2(
@@ -267,10 +267,92 @@ def test_the_beginning_of_codes_lists_rules(nnscaffold: Run, home: Path) -> None
     assert [rule["code"] for rule in described["rules"]] == ["NN501", "NN502"]
 
 
+@pytest.mark.parametrize("arguments", [["--json"], ["--json", "--diff"], ["--json", "--fix"]])
+@pytest.mark.parametrize("text", [IDLE, "x = 1\n", "def f(:\n"])
+def test_ok_and_the_exit_code_say_the_same(tree: Tree, text: str, arguments: list[str]) -> None:
+    root = tree({"a.py": text})
+    command = [sys.executable, "-m", "scaffolder", "check", *arguments]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == (text == IDLE and arguments[-1] != "--fix")
+    assert parse(result)["ok"] is (result.returncode == 0)
+
+
+ODD = [b"a\n::error::b.py", b"100%,c:d.py", b"\xe9.py", "ü\u202e.py".encode(), b"\x1b[2J.py"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "cp1252"])
+def test_files_may_have_any_name(tree: Tree, encoding: str) -> None:
+    root = tree({os.fsdecode(name): IDLE for name in ODD})
+
+    def check(*arguments: str) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", "scaffolder", "check", *arguments],
+            cwd=root,
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (1, b"")
+        return result.stdout.decode(encoding)
+
+    found = [line for line in check().split("\n") if "unused-noqa The" in line]
+    umlaut = r"\xfc" if encoding == "ascii" else "ü"
+    assert {line.partition(".py:")[0] for line in found} == {
+        r"a\n::error::b",
+        "100%,c:d",
+        r"\udce9",
+        rf"{umlaut}\u202e",
+        r"\x1b[2J",
+    }
+    annotations = check("--format", "github").splitlines()
+    assert len(annotations) == len(ODD)
+    assert all(line.startswith("::warning file=") for line in annotations)
+    for option in (["--json"], ["--format", "sarif"]):
+        text = check(*option)
+        assert text.isascii()
+        json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("streams", "arguments", "code"),
+    [
+        ("<&-", "", 1),
+        (">&-", "", 1),
+        ("2>&-", "", 1),
+        ("<&- >&- 2>&-", "", 1),
+        (">&-", "--json", 1),
+        ("2>&-", "nope", 2),
+        (">&- 2>&-", "nope --json", 2),
+        ("<&-", "-", 2),
+        ("| head -c 1", "", 1),
+        ("| head -c 1", "--format sarif", 1),
+        (">/dev/full", "", 1),
+    ],
+)
+def test_streams_may_be_closed(tree: Tree, streams: str, arguments: str, code: int) -> None:
+    root = tree({"a.py": IDLE})
+    line = f"{sys.executable} -m scaffolder check {arguments} {streams}; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], cwd=root, capture_output=True, check=False)
+    assert result.returncode == code
+    assert b"Traceback" not in result.stdout + result.stderr
+    assert (b"Error: Standard input is closed." in result.stderr) == (arguments == "-")
+
+
+def test_a_diff_that_is_not_for_a_terminal_can_be_applied(tree: Tree) -> None:
+    before = f"y = 2\r\n\x0c\r\n{IDLE.strip()}\r\n".encode()
+    root = tree({"a.py": before})
+    line = f"{sys.executable} -m scaffolder check --diff | git apply"
+    subprocess.run(["bash", "-c", line], cwd=root, check=True)
+    assert (root / "a.py").read_bytes() == before.replace(b"  # noqa: NN103", b"")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--json", "--format", "sarif"], "--json and --format sarif differ."),
+        (["--statistics", "--format", "github"], "--format github has no --statistics."),
+        (["--statistics", "--json"], "--json has no --statistics."),
+        (["--baseline", "k.json", "--write-baseline", "k.json"], "records all findings"),
         (["--fix", "--write-baseline", "known.json"], "--write-baseline and --fix"),
         (["--stdin-filename", "x.py", "a.py"], "--stdin-filename is given without `-`."),
         ([""], "A path is empty."),

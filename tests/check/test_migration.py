@@ -59,6 +59,12 @@ def test_keys_are_gathered_by_class() -> None:
     assert '    # net.py: NN103, NN201\n    "Net": ("layers.*", "mask",),\n' in code
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\x0c", "\u2028"])
+def test_the_name_of_a_file_stays_in_its_comment(end: str) -> None:
+    odd = finding("Net.x", "x", path=f"a{end}raise SystemExit{end}.py")
+    assert classes(migration_code(new_keys([odd])))["NEW_KEYS"] == {"Net": ("x",)}
+
+
 def classes(source: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "model"}
     exec(source, namespace)
