@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from nnscaffold.check.encoding import decode, encode
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.noqa import Directive
-from nnscaffold.check.writing import PREFIX, write_file
+from nnscaffold.check.writing import PREFIX, written_beside
 from nnscaffold.contract import rules
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Cache:
         self._entries: dict[str, Entry] = {}
         self._trees: dict[str, str] = {}
         self._changed = False
-        if file is not None:
+        if file is not None and os.path.isfile(file):  # reading a pipe would not end
             self._read(file)
 
     def entry(self, path: str, digest: str, module: str) -> Entry:
@@ -122,7 +122,9 @@ class Cache:
         text = json.dumps({"trees": self._trees, "entries": entries}, separators=(",", ":"))
         with contextlib.suppress(OSError):
             _make_folder(self._file.parent)
-            write_file(self._file, text.encode(errors="surrogatepass"))
+            # Not through a link, which a repository may hold to have another file written.
+            with written_beside(self._file, text.encode(errors="surrogatepass")) as beside:
+                beside.replace(self._file)
             _prune(self._file)
 
     def _read(self, file: Path) -> None:

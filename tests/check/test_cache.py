@@ -194,17 +194,41 @@ def test_a_file_in_its_place_is_no_obstacle(tree: Tree, net: str) -> None:
     assert len(run().report.findings) == 1
 
 
+def test_a_link_in_its_place_is_not_written_through(tree: Tree, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net, "victim": "mine"})
+    run()
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    file.unlink()
+    file.symlink_to(root / "victim")
+    run()
+    assert (root / "victim").read_text() == "mine"
+    assert not file.is_symlink()
+    assert searched(root) == []
+
+
+def test_a_pipe_in_its_place_is_no_obstacle(tree: Tree, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net})
+    command = [sys.executable, "-m", "scaffolder", "check"]
+    first = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    file.unlink()
+    os.mkfifo(file)
+    again = subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=60)
+    assert (again.returncode, again.stdout) == (first.returncode, first.stdout)
+
+
 def test_what_nobody_uses_is_removed(tree: Tree) -> None:
     root = tree({"pyproject.toml": "", "a.py": "", "b.py": ""})
     run()
-    old = root / ".nnscaffold_cache" / "check-0.json"
-    old.write_text("")
+    folder = root / ".nnscaffold_cache"
     month = time.time() - 40 * 24 * 3600
-    os.utime(old, (month, month))
+    for name in ("check-0.json", ".nnscaffold-0123456789abcdef"):  # the second was interrupted
+        (folder / name).write_text("")
+        os.utime(folder / name, (month, month))
     (root / "b.py").unlink()
     run()
-    assert not old.exists()
-    (file,) = old.parent.glob("check-*.json")
+    (file,) = folder.glob("check-*.json")
+    assert {path.name for path in folder.iterdir()} == {".gitignore", "CACHEDIR.TAG", file.name}
     assert '"b.py"' not in file.read_text()
 
 
