@@ -60,6 +60,18 @@ class Settings:
     module_roots: tuple[str, ...] = ()
     baseline: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Take the names of rules as somebody wrote them, and raise BadRequest for wrong ones."""
+        # The class is frozen for everybody else.
+        for name in ("select", "extend_select", "ignore"):
+            if (words := getattr(self, name)) is not None:
+                object.__setattr__(self, name, parse_selectors(words, f"`{name}`"))
+        exceptions = tuple(
+            (pattern, parse_selectors(words, "`per_file_ignores`"))
+            for pattern, words in self.per_file_ignores
+        )
+        object.__setattr__(self, "per_file_ignores", exceptions)
+
     def relative(self, path: str | Path) -> str:
         """A path relative to the root, with `/`."""
         return Path(os.path.relpath(path, self.root)).as_posix()

@@ -168,6 +168,26 @@ def test_github_commands_are_escaped() -> None:
     assert "line=3,endLine=5,title=" in several_lines
 
 
+def test_github_finds_a_file_wherever_the_command_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(path: str) -> tuple[str, str]:
+        one = replace(report(path=path), notes=())
+        (result,) = json.loads(sarif.render(one, "1"))["runs"][0]["results"]
+        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        return github.render(one).partition("file=")[2].partition(",")[0], uri
+
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    outside = f"{tmp_path.parent}/a.py"
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    assert places("a.py") == ("a.py", "a.py")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    assert places("a.py") == ("sub/a.py", "sub/a.py")
+    assert places(f"{tmp_path}/..a.py") == ("..a.py", "..a.py")
+    assert places(outside) == (outside, f"file://{outside}")
+
+
 def sarif_schema() -> dict[str, Any]:
     spec = importlib.util.spec_from_file_location(
         "sarif_schema", Path(__file__).with_name("sarif_schema.py")

@@ -109,6 +109,14 @@ def test_codes_and_names_are_taken_in_any_letters() -> None:
     assert on("UNUSED-NOQA") == {"unused-noqa"}
 
 
+def test_settings_of_a_program_take_the_same_words_as_a_file() -> None:
+    settings = Settings(select=("nn1,NN201",), per_file_ignores=(("a.py", ("Tensor-Attribute",)),))
+    assert {"NN103", "NN201"} <= settings.enabled("b.py")
+    assert "NN201" not in settings.enabled("a.py")
+    with pytest.raises(BadRequest, match="`ignore` names `NN1O3`"):
+        Settings(ignore=("NN1O3",))
+
+
 @pytest.mark.parametrize("words", ["", ",", "NN1,", " "])
 def test_an_option_that_names_nothing_is_refused(words: str) -> None:
     with pytest.raises(BadRequest, match="`--select` has an empty name"):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from nnscaffold.check.documentation import section, without_links
 from nnscaffold.check.identity import identify
+from nnscaffold.check.reporting.repository import in_repository
 from nnscaffold.check.selection import STATIC_RULES
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _location(path: str, span: Span | None) -> dict[str, Any]:
 
 
 def _artifact(path: str) -> dict[str, str]:
+    path = in_repository(path)
     # A name that is not valid text keeps its bytes.
     if os.path.isabs(path):
         return {"uri": f"file://{quote(os.fsencode(path))}"}
