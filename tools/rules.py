@@ -11,7 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from nnscaffold.check.documentation import ALL_RULES, found_by, is_on, section
+from nnscaffold.check.documentation import found_by, is_on, section
+from nnscaffold.check.selection import ALL_RULES
 from nnscaffold.contract.rules import Rule
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,8 +1,8 @@
 """What a check found out about each file, kept for the next one.
 
 One file for each root: JSON, in which summaries and findings are texts of their own, so that only
-those that are needed are read. It is written in one step, by each process for itself. One that
-cannot be read is as good as none; where none can be written, nothing is said.
+those that are needed are read. Processes may write it at once: that of the last one stays. One
+that cannot be read is as good as none; where none can be written, nothing is said.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from nnscaffold.check.encoding import decode, encode
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.noqa import Directive
+from nnscaffold.check.writing import PREFIX, written_beside
 from nnscaffold.contract import rules
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Cache:
         self._entries: dict[str, Entry] = {}
         self._trees: dict[str, str] = {}
         self._changed = False
-        if file is not None:
+        if file is not None and os.path.isfile(file):  # reading a pipe would not end
             self._read(file)
 
     def entry(self, path: str, digest: str, module: str) -> Entry:
@@ -116,17 +117,14 @@ class Cache:
         entries = {
             path: {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
             for path, entry in self._entries.items()
-            if (root / path).exists()
+            if os.path.exists(root / path)
         }
         text = json.dumps({"trees": self._trees, "entries": entries}, separators=(",", ":"))
         with contextlib.suppress(OSError):
             _make_folder(self._file.parent)
-            beside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-            try:
-                beside.write_text(text, encoding="utf-8", errors="surrogatepass")
+            # Not through a link, which a repository may hold to have another file written.
+            with written_beside(self._file, text.encode(errors="surrogatepass")) as beside:
                 beside.replace(self._file)
-            finally:
-                beside.unlink(missing_ok=True)
             _prune(self._file)
 
     def _read(self, file: Path) -> None:
@@ -212,14 +210,14 @@ def decode_findings(text: str, path: str) -> list[Finding] | None:
 
 def encode_directives(directives: list[Directive]) -> str:
     """Comments that silence, as text."""
-    return json.dumps([[d.line, d.first, d.column, d.text, d.codes] for d in directives])
+    return json.dumps([[d.line, d.first, d.column, d.text, d.words] for d in directives])
 
 
 def decode_directives(text: str) -> list[Directive]:
     """The comments that were encoded."""
     return [
-        Directive(line, first, column, comment, tuple(codes))
-        for line, first, column, comment, codes in json.loads(text or "[]")
+        Directive(line, first, column, comment, tuple(words))
+        for line, first, column, comment, words in json.loads(text or "[]")
     ]
 
 
@@ -245,7 +243,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
 def _folder(root: Path) -> Path:
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen, "nnscaffold-check")
-    if (root / "pyproject.toml").is_file():
+    if os.path.isfile(root / "pyproject.toml"):
         return root / FOLDER
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(caches, "nnscaffold")
@@ -270,7 +268,7 @@ def _make_folder(folder: Path) -> None:
 def _prune(current: Path) -> None:
     """Remove what no check has used for a month: of old versions, of roots that are gone."""
     oldest = time.time() - _SECONDS_KEPT
-    for file in current.parent.glob("*check-*.json*"):
-        ours = re.fullmatch(r"\.?check-[0-9a-f]+\.json.*", file.name)
+    for file in current.parent.iterdir():
+        ours = re.fullmatch(rf"\.?check-[0-9a-f]+\.json.*|{re.escape(PREFIX)}[0-9a-f]+", file.name)
         if ours and file != current and file.stat().st_mtime < oldest:
             file.unlink(missing_ok=True)

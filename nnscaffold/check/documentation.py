@@ -9,12 +9,17 @@ import re
 from functools import cache
 from pathlib import Path
 
-from nnscaffold.check.errors import BadRequest, closest
-from nnscaffold.check.selection import OFF_BY_DEFAULT, STATIC_RULES, UNUSED_NOQA
-from nnscaffold.contract.rules import RULES, Rule
+from nnscaffold.check.errors import BadRequest
+from nnscaffold.check.selection import (
+    OFF_BY_DEFAULT,
+    STATIC_RULES,
+    UNUSED_NOQA,
+    nearest_rule,
+    rules_of,
+)
+from nnscaffold.contract.rules import Rule
 
 DOCUMENT = Path(__file__).with_name("module-contract.md")
-ALL_RULES = {**RULES, UNUSED_NOQA.code: UNUSED_NOQA}
 
 _HEADING = re.compile(r"(?P<level>#{1,6}) (?P<title>.+)")
 _TITLE = re.compile(r"(?P<code>NN\d+) [a-z-]+")
@@ -22,7 +27,8 @@ _RULE_LEVEL = 3
 _OF_NOQA = """\
 **What it does**
 
-Finds codes of this checker in `# noqa: …` comments that silence nothing, for rules that are on.
+Finds codes of this checker in `# noqa: …` comments that silence nothing, for rules that are on; and
+what stands there for a code and is none, such as the name of a rule.
 
 **Why is this bad?**
 
@@ -32,32 +38,27 @@ Such a comment hides the next breach in its line from everybody.
 
 ```python
 x = x + 1  # noqa: NN103
+self.layers = [nn.Linear(2, 2)]  # noqa: module-in-container
 ```
 
 **Use instead**
 
 ```python
 x = x + 1
+self.layers = [nn.Linear(2, 2)]  # noqa: NN103
 ```
 """
 
 
-def find_rule(word: str) -> Rule:
-    """The rule with a code or a name, in capital or small letters.
+def find_rules(word: str) -> list[Rule]:
+    """The rules with a code or a name, or whose codes begin so, in capital or small letters.
 
     Raises:
         BadRequest: There is none.
     """
-    for rule in ALL_RULES.values():
-        if word.lower() in (rule.code.lower(), rule.name):
-            return rule
-    known = [name for rule in ALL_RULES.values() for name in (rule.code, rule.name)]
-    near = closest(word.upper(), known) or closest(word.lower(), known)
-    raise BadRequest(
-        "rule-unknown",
-        f"There is no rule `{word}`.",
-        near or "`nnscaffold explain` lists the rules.",
-    )
+    if not (found := rules_of(word)):
+        raise BadRequest("rule-unknown", f"There is no rule `{word}`.", nearest_rule(word))
+    return found
 
 
 def section(code: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.printing import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,10 +21,10 @@ class CheckError(Exception):
     """
 
     def __init__(self, code: str, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = in_one_line(message)
+        self.hint = in_one_line(hint)
+        super().__init__(f"{self.message} {self.hint}")
 
 
 class BadRequest(CheckError):
@@ -33,7 +35,19 @@ class WriteFailed(CheckError):
     """A file could not be written; all of them are as they were."""
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """A question that names the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean `{near[0]}`?" if near else ""
+def closest(word: str, known: Iterable[str], cutoff: float = 0.7) -> str:
+    """A question that names the nearest known word, or nothing; the arguments of `nearest`."""
+    near = nearest(word, known, cutoff)
+    return f"Did you mean `{near}`?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.7) -> str:
+    """The known word that is nearest to another one; empty if none is near.
+
+    Args:
+        word: What somebody wrote.
+        known: What can be meant.
+        cutoff: How similar it must be, from 0 to 1. Of two codes that differ in two digits neither
+            was meant for the other.
+    """
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")

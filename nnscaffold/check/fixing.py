@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from nnscaffold.check.errors import WriteFailed
 from nnscaffold.check.finding import Edit, Finding, Span
 from nnscaffold.check.run import Report
 from nnscaffold.check.sources import Note, Unreadable, decode, parse, read_bytes, split_lines
+from nnscaffold.check.writing import is_read_only, written_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -168,26 +168,25 @@ def _newline(lines: Sequence[str]) -> str:
 
 
 def write_changes(changes: Sequence[Change]) -> None:
-    """Write all files, or none: each beside its place first, with its mode, then renamed.
+    """Write all files, or none: each is beside its place before the first is renamed.
 
     Raises:
         WriteFailed: A file is read-only, has changed since it was checked, or cannot be written.
             All of them are as they were.
     """
     targets = [(change, Path(os.path.realpath(change.path))) for change in changes]
-    new: list[tuple[Change, Path, Path]] = []
     done: list[tuple[Change, Path]] = []
     path = Path()
     try:
         for change, path in targets:
             _expect_writable(change, path)
-        for change, path in targets:
-            beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-            new.append((change, path, beside))
-            _write_beside(beside, change.after, path)
-        for change, path, beside in new:
-            done.append((change, path))
-            beside.replace(path)
+        with contextlib.ExitStack() as all_of_them:
+            new = []
+            for change, path in targets:
+                new.append(all_of_them.enter_context(written_beside(path, change.after)))
+            for (change, path), beside in zip(targets, new, strict=True):
+                done.append((change, path))
+                beside.replace(path)
     except BaseException as error:
         for change, place in done:
             with contextlib.suppress(OSError):
@@ -200,18 +199,10 @@ def write_changes(changes: Sequence[Change]) -> None:
                 "Make it writable, or check without --fix.",
             ) from error
         raise
-    finally:
-        for _, _, beside in new:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
 
 
 def _expect_writable(change: Change, path: Path) -> None:
-    # A file can be renamed over a read-only one, but somebody made it read-only on purpose; and to
-    # root everything is writable.
-    if not (path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)) or not os.access(
-        path, os.W_OK
-    ):
+    if is_read_only(path):
         raise WriteFailed(
             "fix-unwritable",
             f"{change.path} is read-only; no file was changed.",
@@ -223,14 +214,3 @@ def _expect_writable(change: Change, path: Path) -> None:
             f"{change.path} has changed since it was checked; no file was changed.",
             "Run the command again.",
         )
-
-
-def _write_beside(beside: Path, data: bytes, like: Path) -> None:
-    with beside.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    status = like.stat()
-    with contextlib.suppress(OSError):  # only root may give files away
-        os.chown(beside, status.st_uid, status.st_gid)
-    beside.chmod(stat.S_IMODE(status.st_mode))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.printing import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -90,7 +92,8 @@ def migration_code(added: Iterable[NewKeys]) -> str:
     entries = []
     for cls, group in by_class.items():
         keys = dict.fromkeys(key for each in group for key in each.keys)
-        entries += [f"    # {each.path}: {', '.join(each.codes)}" for each in group]
+        # A comment ends with its line, whatever a file is called.
+        entries += [f"    # {in_one_line(each.path)}: {', '.join(each.codes)}" for each in group]
         entries.append(f"    {_quoted(cls)}: ({' '.join(f'{_quoted(key)},' for key in keys)}),")
     return _CODE.format(entries="\n".join(entries)) if entries else ""
 

@@ -1,7 +1,8 @@
 """Comments that silence findings: `# noqa: NN103`, or `# noqa` for all.
 
 A comment concerns its own line; at the end of a statement of several lines, all of them. Codes of
-other tools in the same comment are theirs. A prefix, `NN1`, stands for all codes that begin so.
+other tools in the same comment are theirs. A prefix, `NN1`, stands for all codes that begin so. The
+name of a rule is not a code: other tools that read the comment would not know what it is.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.errors import nearest
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
-from nnscaffold.check.selection import STATIC_RULES, UNUSED_NOQA
+from nnscaffold.check.selection import ALL_RULES, STATIC_RULES, UNUSED_NOQA, rules_of
 from nnscaffold.check.sources import split_lines
 from nnscaffold.contract.rules import RULES
 
@@ -22,12 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-_COMMENT = re.compile(
-    r"#\s*noqa(?P<list>\s*:\s*(?P<codes>[A-Z][A-Z-]*[0-9]+(?:[\s,]+[A-Z][A-Z-]*[0-9]+)*))?"
-    r"(?P<no_codes>\s*:)?",
-    re.IGNORECASE,
-)
+_COMMENT = re.compile(r"#\s*noqa(?P<colon>\s*:)?", re.IGNORECASE)
+_WORD = re.compile(r"[\s,]*([A-Z][\w-]*)", re.IGNORECASE)
+_CODE = re.compile(r"[A-Z][A-Z-]*[0-9]+", re.IGNORECASE)
 _OURS = re.compile(r"NN\d+", re.IGNORECASE)
+_NEARLY_OURS = re.compile(r"NN\d[\w-]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,28 @@ class Directive:
         line: Its line.
         first: The first of the lines that it concerns; its own is the last.
         column: Where in its line it begins.
-        text: All of it, from `#` to the last code.
-        codes: The codes that it names, as they are written; none: all are meant.
+        text: All of it, from `#` to the last word.
+        words: The codes, and what somebody took for one, as they are written; none: all rules are
+            meant.
     """
 
     line: int
     first: int
     column: int
     text: str
-    codes: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @property
+    def codes(self) -> list[str]:
+        """Those of the words that are codes."""
+        return [word for word in self.words if _CODE.fullmatch(word)]
 
     def silences(self, finding: Finding) -> bool:
         """Whether a finding is not to be reported."""
         if not self.first <= finding.span.line <= self.line:
             return False
         code = finding.rule.code
-        return not self.codes or any(code.startswith(each.upper()) for each in self.codes)
+        return not self.words or any(code.startswith(each.upper()) for each in self.codes)
 
 
 def read_directives(text: str) -> list[Directive]:
@@ -86,11 +93,26 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
 
 def _parse(line: int, first: int, column: int, comment: str) -> Directive | None:
     match = _COMMENT.search(comment)
-    if match is None or (match["no_codes"] and not match["list"]):
-        return None  # with words for codes it does not mean all of them either
-    codes = tuple(re.split(r"[\s,]+", match["codes"])) if match["list"] else ()
-    text = comment[match.start() : match.end("list") if match["list"] else match.end()]
-    return Directive(line, first, column + match.start(), text, codes)
+    if match is None:
+        return None
+    words: list[str] = []
+    end = match.end()
+    while match["colon"] and (word := _WORD.match(comment, end)) and _is_meant(word[1], words):
+        words.append(word[1])
+        end = word.end()
+    if match["colon"] and not words:
+        return None  # with other words for codes it does not mean all of them either
+    return Directive(
+        line, first, column + match.start(), comment[match.start() : end], tuple(words)
+    )
+
+
+def _is_meant(word: str, before: Sequence[str]) -> bool:
+    """Whether a word stands for a rule, rightly or wrongly; else it begins a remark."""
+    if _CODE.fullmatch(word) or _NEARLY_OURS.fullmatch(word):
+        return True
+    named = [rule.code for rule in ALL_RULES.values() if rule.name == word.lower()]
+    return bool(named) and named[0] not in map(str.upper, before)  # else it explains the code
 
 
 def silence(findings: Iterable[Finding], directives: Sequence[Directive]) -> list[Finding]:
@@ -105,7 +127,7 @@ def unused(
     directives: Sequence[Directive],
     on: AbstractSet[str],
 ) -> list[Finding]:
-    """A finding for each comment with codes of ours that silence nothing.
+    """Findings about codes of ours that silence nothing, and words that are no codes.
 
     Args:
         path: The file, as it is shown.
@@ -117,6 +139,8 @@ def unused(
     found = []
     lines: list[str] = []
     for directive in directives:
+        start, end = directive.column, directive.column + len(directive.text)
+        span = Span(directive.line, start, directive.line, end)
         idle = [
             code
             for code in directive.codes
@@ -124,18 +148,28 @@ def unused(
         ]
         if idle:
             lines = lines or split_lines(text)
-            names = ", ".join(f"`{code}`" for code in idle)
-            start, end = directive.column, directive.column + len(directive.text)
-            found.append(
-                Finding(
-                    UNUSED_NOQA,
-                    path,
-                    Span(directive.line, start, directive.line, end),
-                    f"The comment silences nothing: there is no {names} here",
-                    fix=_removal(directive, idle, lines[directive.line - 1]),
-                )
-            )
+            fix = _removal(directive, idle, lines[directive.line - 1])
+            found.append(Finding(UNUSED_NOQA, path, span, _why_idle(idle), fix=fix))
+        for word in directive.words:
+            if not _CODE.fullmatch(word):
+                found.append(Finding(UNUSED_NOQA, path, span, _why_wrong(word)))
     return found
+
+
+def _why_idle(codes: Sequence[str]) -> str:
+    known = [f"`{code}`" for code in codes if rules_of(code)]
+    unknown = [f"`{code}`" for code in codes if not rules_of(code)]
+    reasons = [f"there is no {', '.join(known)} here"] if known else []
+    if unknown:
+        reasons.append(f"{', '.join(unknown)} is not a rule")
+    return f"The comment silences nothing: {' and '.join(reasons)}"
+
+
+def _why_wrong(word: str) -> str:
+    (rule,) = rules_of(word) or (None,)
+    code = rule.code if rule else nearest(word.upper(), RULES)
+    instead = f": write `{code}`" if code in RULES else ""
+    return f"`{word}` is not a code, and silences nothing{instead}"
 
 
 def _is_idle(
@@ -157,9 +191,9 @@ def _is_runtime_rule(code: str) -> bool:
 def _removal(directive: Directive, idle: Sequence[str], line: str) -> Fix:
     """Take the idle codes out; the whole comment, where nothing is left of it."""
     start, end = directive.column, directive.column + len(directive.text)
-    kept = [code for code in directive.codes if code not in idle]
+    kept = [word for word in directive.words if word not in idle]
     if kept:
-        head = directive.text[: directive.text.index(directive.codes[0])]
+        head = directive.text[: directive.text.index(directive.words[0])]
         text = head + ", ".join(kept)
     else:
         text = ""

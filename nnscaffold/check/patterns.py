@@ -25,4 +25,8 @@ def _matches(relative: str, pattern: str) -> bool:
         return True
     if "/" not in pattern:
         return any(fnmatchcase(part, pattern) for part in relative.split("/"))
-    return fnmatchcase(relative, pattern) or fnmatchcase(relative, f"{pattern}/*")
+    # The second: `vendor/**` means the folder itself, too.
+    texts = (relative, f"{relative}/")
+    return any(fnmatchcase(text, pattern) for text in texts) or fnmatchcase(
+        relative, f"{pattern}/*"
+    )

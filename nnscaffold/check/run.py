@@ -12,12 +12,11 @@ import os
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from nnscaffold.check import analysis as real_analysis
 from nnscaffold.check import cache as caching
 from nnscaffold.check import noqa
-from nnscaffold.check.analysis import Source
+from nnscaffold.check.analysis import Index, Source, find, summarise
 from nnscaffold.check.cache import Cache, Entry
 from nnscaffold.check.imports import Modules, imported_names
 from nnscaffold.check.selection import UNUSED_NOQA
@@ -36,10 +35,9 @@ from nnscaffold.check.sources import (
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from nnscaffold.check.analysis import Index as TreeIndex
     from nnscaffold.check.analysis import Summary
     from nnscaffold.check.finding import Finding
 
@@ -48,22 +46,6 @@ _BYTES_KEPT = 1_000_000
 # Files that are read for what others take from them; the nearest first.
 _MAX_IMPORTED = 200
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
-
-
-class Analysis(Protocol):
-    """What finds; `nnscaffold.check.analysis` is it."""
-
-    def summarise(self, source: Source, tree: ast.Module) -> Summary:
-        """Take from a file what others need to know of it."""
-
-    def Index(self, summaries: Iterable[Summary], roots: Iterable[str]) -> TreeIndex:
-        """Put the summaries of a tree together."""
-
-    def find(self, source: Source, tree: ast.Module, index: TreeIndex) -> list[Finding]:
-        """All findings of one file."""
-
-
-ANALYSIS: Any = real_analysis
 
 
 @dataclass(frozen=True)
@@ -121,7 +103,6 @@ def check_paths(
     cache: Cache | None = None,
     overlay: Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    analysis: Analysis = ANALYSIS,
 ) -> Report:
     """The findings of files, and of the Python files below folders.
 
@@ -132,14 +113,13 @@ def check_paths(
         overlay: Bytes that take the place of those of files, by path as it is shown. Such a file
             need not exist, if it is among `paths`.
         progress: Called after each step with how many are done, and of how many.
-        analysis: What finds.
 
     Raises:
         BadRequest: A path does not exist.
     """
     overlay = overlay or {}
     files, notes = find_files(paths, settings, overlay)
-    run = _Run(settings, cache or Cache(), overlay, progress, analysis)
+    run = _Run(settings, cache or Cache(), overlay, progress)
     report = run.check(files)
     return Report(report.findings, (*notes, *report.notes), report.files, report.lines)
 
@@ -162,18 +142,16 @@ class _Run:
         cache: Cache,
         overlay: Mapping[str, bytes],
         progress: Callable[[int, int], None] | None = None,
-        analysis: Analysis = ANALYSIS,
     ) -> None:
         self._settings = settings
         self._cache = cache
         self._overlay = overlay
         self._progress = progress
-        self._analysis = analysis
         self._notes: list[Note] = []
         self._bytes_kept = 0
         self._files: list[_File] = []
         self._imported: list[_File] = []
-        self._index: TreeIndex | None = None
+        self._index: Index | None = None
 
     def check(self, paths: Sequence[str]) -> Report:
         with _rare_collections():
@@ -181,14 +159,15 @@ class _Run:
 
     def _check(self, paths: Sequence[str]) -> Report:
         names = ModuleNames(self._settings.root)
+        modules = {path: names.name(path) for path in paths}
         steps = 2 * len(paths)
-        for number, path in enumerate(paths, start=1):
+        for number, (path, module) in enumerate(modules.items(), start=1):
             try:
-                self._files.append(self._first_look(path, names.name(path)))
+                self._files.append(self._first_look(path, module))
             except Unreadable as error:
                 self._note(path, error)
             self._report_progress(number, steps)
-        self._imported = self._look_at_imports(names)
+        self._imported = self._look_at_imports(names, set(modules.values()))
         tree = self._tree_digest()
         findings: list[Finding] = []
         checked = []
@@ -239,11 +218,15 @@ class _Run:
                 raise
         return file
 
-    def _look_at_imports(self, names: ModuleNames) -> list[_File]:
-        """The files of the project that those to check import, and what they import in turn."""
+    def _look_at_imports(self, names: ModuleNames, known: set[str]) -> list[_File]:
+        """The files of the project that those to check import, and what they import in turn.
+
+        Args:
+            names: How files are named.
+            known: The names of those that have been looked at.
+        """
         modules = Modules(self._settings.root, names)
         modules.add_bases(file.path for file in self._files)
-        known = {file.module for file in self._files}
         waiting = deque(self._files)
         found: list[_File] = []
         while waiting and len(found) < _MAX_IMPORTED:
@@ -263,7 +246,7 @@ class _Run:
     def _summarise(self, file: _File, data: bytes) -> Summary:
         source, tree = self._parse(file, data)
         try:
-            file.summary = self._analysis.summarise(source, tree)
+            file.summary = summarise(source, tree)
         except RecursionError as error:
             raise Unreadable("nested too deeply to be checked") from error
         except Exception as error:
@@ -292,10 +275,10 @@ class _Run:
             self._cache.keep_tree(key, digest)
         return digest
 
-    def _whole_index(self) -> TreeIndex:
+    def _whole_index(self) -> Index:
         if self._index is None:
             summaries = [self._summary(file) for file in self._all()]
-            self._index = self._analysis.Index(summaries, self._settings.module_roots)
+            self._index = Index(summaries, self._settings.module_roots)
         return self._index
 
     def _all(self) -> list[_File]:
@@ -317,7 +300,7 @@ class _Run:
         if found is None:
             source, syntax = file.parsed or self._parse(file, self._read_again(file))
             try:
-                found = self._analysis.find(source, syntax, self._whole_index())
+                found = find(source, syntax, self._whole_index())
             except RecursionError as error:
                 raise Unreadable("nested too deeply to be checked") from error
             except Exception as error:
@@ -325,10 +308,10 @@ class _Run:
                 raise
             self._cache.keep_findings(file.entry, tree, found)
         directives = caching.decode_directives(file.entry.directives)
-        if not (found or directives):
-            return [], {}
         on = self._settings.enabled(file.path)
         chosen = [each for each in found if each.rule.code in on]
+        if not (chosen or directives):
+            return [], {}
         reported = noqa.silence(chosen, directives)
         text = decode(self._read_again(file)).text
         if UNUSED_NOQA.code in on:

@@ -17,7 +17,7 @@ from nnscaffold.check.sources import MAX_BYTES, read_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nnscaffold.check.run import Analysis, Report
+    from nnscaffold.check.run import Report
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,7 @@ class Result:
     recorded: int | None = None
 
 
-def check(
-    request: Request,
-    progress: Callable[[int, int], None] | None = None,
-    analysis: Analysis = run.ANALYSIS,
-) -> Result:
+def check(request: Request, progress: Callable[[int, int], None] | None = None) -> Result:
     """Do what was asked for.
 
     Raises:
@@ -90,12 +86,7 @@ def check(
         nonlocal outdated
         overlay = {**request.texts, **changed}
         report = run.check_paths(
-            request.paths,
-            settings,
-            cache=cache,
-            overlay=overlay,
-            progress=progress,
-            analysis=analysis,
+            request.paths, settings, cache=cache, overlay=overlay, progress=progress
         )
         if baseline:
             new, left = baseline.divide(report.findings, report.lines)

@@ -2,7 +2,8 @@
 
 One check has one set of settings. They come from the nearest `pyproject.toml` with that table, at
 or above the folder that holds everything that is checked; the search ends with the folder that has
-a `.git`. So the folder from which the command runs does not matter.
+a `.git`. So the folder from which the command runs does not matter. A table that nothing reads is
+an error wherever the search comes by: else it would silently have no effect.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 TABLE = "tool.nnscaffold.check"
+# What else may stand beside it: the tables of modules, which the suite of tests reads.
+_TABLES = ("check", "contract")
 _KEYS = (
     "select",
     "extend-select",
@@ -56,6 +59,18 @@ class Settings:
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     module_roots: tuple[str, ...] = ()
     baseline: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Take the names of rules as somebody wrote them, and raise BadRequest for wrong ones."""
+        # The class is frozen for everybody else.
+        for name in ("select", "extend_select", "ignore"):
+            if (words := getattr(self, name)) is not None:
+                object.__setattr__(self, name, parse_selectors(words, f"`{name}`"))
+        exceptions = tuple(
+            (pattern, parse_selectors(words, "`per_file_ignores`"))
+            for pattern, words in self.per_file_ignores
+        )
+        object.__setattr__(self, "per_file_ignores", exceptions)
 
     def relative(self, path: str | Path) -> str:
         """A path relative to the root, with `/`."""
@@ -106,12 +121,12 @@ def load_settings(paths: Sequence[str | Path]) -> Settings:
     nearest = None
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
-        if file.is_file():
+        if os.path.isfile(file):  # unlike `Path.is_file`, not an error where it cannot be seen
             nearest = nearest or folder
-            table = _read_table(file)
+            table = _read_table(file)  # also where another one counts: it may be misspelt
             if table is not None:
                 return _parse(file, table)
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):
             break
     return Settings(root=nearest or _outside_packages(start))
 
@@ -119,11 +134,11 @@ def load_settings(paths: Sequence[str | Path]) -> Settings:
 def _common_folder(paths: Sequence[str | Path]) -> Path:
     folders = [os.path.abspath(path) for path in paths] or [os.getcwd()]
     common = Path(os.path.commonpath(folders))
-    return common if common.is_dir() else common.parent
+    return common if os.path.isdir(common) else common.parent
 
 
 def _outside_packages(folder: Path) -> Path:
-    while (folder / "__init__.py").is_file() and folder != folder.parent:
+    while os.path.isfile(folder / "__init__.py") and folder != folder.parent:
         folder = folder.parent
     return folder
 
@@ -141,11 +156,39 @@ def _read_table(file: Path) -> dict[str, Any] | None:
         raise BadRequest(
             "settings-malformed", f"{file} is not valid TOML: {error}.", "Correct it."
         ) from error
-    for name in TABLE.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if found is not None and not isinstance(found, dict):
-        raise _wrong_type(file, TABLE, "a table")
-    return found
+    tools = found.get("tool")
+    if not isinstance(tools, dict):
+        return None
+    ours = tools.get("nnscaffold", {})
+    if not isinstance(ours, dict):
+        raise _wrong_type(file, "tool.nnscaffold", f"a table: [{TABLE}]")
+    _refuse_unknown_tables(file, tools, ours)
+    table = ours.get("check")
+    if table is not None and not isinstance(table, dict):
+        raise _wrong_type(file, TABLE, f"a table: [{TABLE}]")
+    return table
+
+
+def _refuse_unknown_tables(file: Path, tools: dict[str, Any], ours: dict[str, Any]) -> None:
+    for name, value in tools.items():
+        # Tools may have similar names, but hardly similar tables in their tables.
+        alike = isinstance(value, dict) and value.keys() & set(_TABLES) and name != "nnscaffold"
+        if alike and (question := closest(name, ["nnscaffold"], cutoff=0.9)):
+            raise BadRequest("setting-unknown", f"{file} has a table [tool.{name}].", question)
+    for name in ours:
+        if name in _KEYS:
+            raise BadRequest(
+                "setting-unknown",
+                f"{file} has the key `{name}` in [tool.nnscaffold].",
+                f"Put it into [{TABLE}].",
+            )
+        if name not in _TABLES:
+            raise BadRequest(
+                "setting-unknown",
+                f"{file} has an unknown table [tool.nnscaffold.{name}].",
+                closest(name, _TABLES)
+                or f"The tables are {', '.join(f'[tool.nnscaffold.{each}]' for each in _TABLES)}.",
+            )
 
 
 def _parse(file: Path, table: dict[str, Any]) -> Settings:
@@ -154,7 +197,8 @@ def _parse(file: Path, table: dict[str, Any]) -> Settings:
             raise BadRequest(
                 "setting-unknown",
                 f"{file} has an unknown key `{key}` in [{TABLE}].",
-                closest(key, _KEYS) or f"The keys are {', '.join(_KEYS)}.",
+                closest(key.lower().replace("_", "-"), _KEYS)
+                or f"The keys are {', '.join(_KEYS)}.",
             )
 
     def strings(key: str) -> tuple[str, ...]:
@@ -166,6 +210,8 @@ def _parse(file: Path, table: dict[str, Any]) -> Settings:
     exceptions = table.get("per-file-ignores", {})
     if not isinstance(exceptions, dict):
         raise _wrong_type(file, "per-file-ignores", 'a table: {"tests/**" = ["NN1"]}')
+    _refuse_patterns(file, "per-file-ignores", exceptions)
+    _refuse_patterns(file, "exclude", strings("exclude"))
     baseline = table.get("baseline")
     if baseline is not None and not (isinstance(baseline, str) and baseline):
         raise _wrong_type(file, "baseline", "the name of a file, relative to this one")
@@ -194,6 +240,17 @@ def _strings(file: Path, key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise _wrong_type(file, key, "a list of strings")
     return tuple(value)
+
+
+def _refuse_patterns(file: Path, key: str, patterns: Iterable[str]) -> None:
+    """Patterns that no file matches, however it is called."""
+    for pattern in patterns:
+        if not pattern.strip() or pattern.startswith("/"):
+            raise BadRequest(
+                "setting-invalid",
+                f"{file}: `{key}` has the pattern `{pattern}`, which means no file.",
+                "Write a name, or a path relative to this file: `vendor`, `src/generated/**`.",
+            )
 
 
 def _dotted_names(file: Path, names: tuple[str, ...]) -> tuple[str, ...]:

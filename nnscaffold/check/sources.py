@@ -3,7 +3,8 @@
 Skipped without a word: hidden folders, `__pycache__`, `node_modules`, virtual environments, `build`
 and `dist` where they are no packages, what `exclude` names, and templates of Python: files that are
 no Python and have `{% … %}`, or `{{ … }}` in their path or in the line where Python ends.
-What else cannot be read or parsed gives a note, not a finding.
+What else in a folder cannot be read or parsed gives a note, not a finding; a path that somebody
+named and that cannot be read is an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ast
 import io
 import os
 import re
+import stat
 import tokenize
 import warnings
 from dataclasses import dataclass
@@ -87,26 +89,56 @@ def find_files(
         overlay: Files that need not exist.
 
     Raises:
-        BadRequest: A path does not exist.
+        BadRequest: A path does not exist, or cannot be read.
     """
     files: dict[str, str] = {}
     notes: list[Note] = []
     visited: set[str] = set()
     for path in map(os.path.normpath, paths):
-        if os.path.isdir(path):
+        is_folder = path not in overlay and _expect_readable(path)
+        if settings.excludes(path):
+            # The file is there: nothing else has patterns.
+            place = settings.root / "pyproject.toml"
+            notes.append(Note(path, None, f"not checked: `exclude` in {place} means it"))
+        elif is_folder:
             for file in _walk(path, settings, visited, notes):
                 files.setdefault(_identity(file), file)
-        elif path not in overlay and not os.path.lexists(path):
-            raise BadRequest(
-                "path-missing", f"There is no file or folder {path}.", "Check its name."
-            )
-        elif settings.excludes(path):
-            notes.append(Note(path, None, "not checked: `exclude` in the settings names it"))
         elif path.endswith(".ipynb"):
             notes.append(Note(path, None, "not checked: a notebook is not a file of Python"))
         elif not path.endswith(".pyi"):
             files.setdefault(_identity(path), path)
     return list(files.values()), notes
+
+
+def _expect_readable(path: str) -> bool:
+    """Whether a path that somebody named is a folder.
+
+    Raises:
+        BadRequest: It is neither a folder nor a file that can be read.
+    """
+    try:
+        # A pipe is not opened: that would wait for somebody who writes.
+        if stat.S_ISREG(mode := os.stat(path).st_mode):
+            os.close(os.open(path, os.O_RDONLY))
+        elif stat.S_ISDIR(mode):
+            os.scandir(path).close()
+        else:
+            raise BadRequest(
+                "path-unreadable",
+                f"{path} is neither a regular file nor a folder.",
+                "Write its text to standard input, and `-` for the path.",
+            )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadRequest(
+            "path-missing", f"There is no file or folder {path}.", "Check its name."
+        ) from error
+    except OSError as error:
+        raise BadRequest(
+            "path-unreadable",
+            f"{path} cannot be read: {error.strerror}.",
+            "Make it readable, or name another path.",
+        ) from error
+    return stat.S_ISDIR(mode)
 
 
 def _identity(path: str) -> str:

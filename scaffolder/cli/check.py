@@ -85,11 +85,20 @@ def check(
 
     Exits with 1 if there are findings. Settings are in the table tool.nnscaffold.check of
     pyproject.toml; `# noqa: NN103` silences a finding in its line; `nnscaffold explain NN103`
-    explains one.
+    explains one. In JSON `ok` is true where the exit code is 0.
     """
     output = Output(json or output_format == "json", quiet, no_color)
     if json and output_format not in ("text", "json"):
         raise BadInput("two-formats", f"--json and --format {output_format} differ.", "Give one.")
+    if statistics and (json or output_format != "text"):
+        given = "--json" if json else f"--format {output_format}"
+        raise BadInput("statistics-and-format", f"{given} has no --statistics.", "Give one.")
+    if write_baseline and baseline:
+        raise BadInput(
+            "two-baselines",
+            "--write-baseline records all findings, those of --baseline too.",
+            "Give one.",
+        )
     if write_baseline and (fix or diff):
         given = "--fix" if fix else "--diff"
         raise BadInput(
@@ -115,14 +124,15 @@ def check(
         )
         with output.counter("Checking") as count:
             result = run(request, count)
+        would_change = diff and result.outcome is not None and bool(result.outcome.changes)
+        failed = bool(result.report.findings) or would_change
         if output.as_json:
-            output.result("check", _document(result))
+            output.result("check", _document(result), ok=not failed)
         elif output_format in ("github", "sarif"):
             output.document(_for_programs(result, output_format))
         else:
             _print(output, request, result, statistics)
-    would_change = diff and result.outcome is not None and bool(result.outcome.changes)
-    if result.report.findings or would_change:
+    if failed:
         raise typer.Exit(1)
 
 
@@ -154,8 +164,13 @@ def _sources(
     if fix:
         raise BadInput("stdin-fixed", "Standard input cannot be rewritten.", "Use --diff.")
     name = os.path.normpath(stdin_filename)
-    data = sys.stdin.buffer.read() if sys.stdin else b""
-    return (name,), {name: data}
+    if os.path.isdir(name) or not stdin_filename:
+        raise BadInput(
+            "stdin-name", f"--stdin-filename {stdin_filename!r} is not a file.", "Name one."
+        )
+    if sys.stdin is None:
+        raise BadInput("stdin-closed", "Standard input is closed.", "Give it a text, or a path.")
+    return (name,), {name: sys.stdin.buffer.read()}
 
 
 def _document(result: Result) -> dict[str, object]:
@@ -180,12 +195,13 @@ def _for_programs(result: Result, name: str) -> str:
 
 
 def _print(output: Output, request: Request, result: Result, statistics: bool) -> None:
+    from nnscaffold.check.printing import in_one_line
     from nnscaffold.check.reporting import text
 
     report, outcome = result.report, result.outcome
     if request.write_baseline:
         found = text.count(result.recorded or 0, "finding")
-        output.title(f"Wrote {found} to {request.write_baseline}.")
+        output.title(f"Wrote {found} to {in_one_line(str(request.write_baseline))}.")
         return
     if outcome and request.fix == "show":
         _print_diff(output, outcome)
@@ -223,6 +239,7 @@ def _print_diff(output: Output, outcome: Outcome) -> None:
 
 def _print_migration(output: Output, outcome: Outcome) -> None:
     from nnscaffold.check.migration import migration_code, new_keys
+    from nnscaffold.check.printing import in_one_line
 
     added = new_keys(outcome.fixed)
     if not added:
@@ -230,6 +247,6 @@ def _print_migration(output: Output, outcome: Outcome) -> None:
     output.line()
     output.title("State dicts have new keys, which older checkpoints lack:")
     for each in added:
-        output.line(f"  {each.cls} ({each.path}): {', '.join(each.keys)}")
+        output.line(f"  {each.cls} ({in_one_line(each.path)}): {', '.join(each.keys)}")
     output.line("This completes an older one:\n")
     output.line(migration_code(added))

@@ -23,9 +23,9 @@ def doctor(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) 
     output = Output(json, quiet, no_color)
     with output.progress("Checking the machine", shown=True):
         findings = examine(Path.cwd())
-    output.result(
-        "doctor", {"findings": [{**each._asdict(), **json_hint(each.hint)} for each in findings]}
-    )
+    is_ok = all(finding.state != "problem" for finding in findings)
+    described = [{**each._asdict(), **json_hint(each.hint)} for each in findings]
+    output.result("doctor", {"findings": described}, ok=is_ok)
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         output.entry(
@@ -35,5 +35,5 @@ def doctor(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) 
             margin = " " * (7 + 2 + width + 2)
             output.line(f"  {margin}for {finding.purpose}")
             output.line(f"  {margin}→ {finding.hint}")
-    if any(finding.state == "problem" for finding in findings):
+    if not is_ok:
         raise typer.Exit(1)

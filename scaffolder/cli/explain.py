@@ -17,7 +17,7 @@ _STYLES = {"error": RED, "warning": YELLOW}
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:
-    from nnscaffold.check.documentation import ALL_RULES
+    from nnscaffold.check.selection import ALL_RULES
 
     start = incomplete.upper()
     return [(rule.code, rule.name) for rule in ALL_RULES.values() if rule.code.startswith(start)]
@@ -28,7 +28,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[RULE]",
-            help="Its code or name; all rules are listed if there is none.",
+            help="Its code or name. The beginning of codes, NN1, or nothing: a list of rules.",
             show_default=False,
             autocompletion=_complete,
         ),
@@ -40,15 +40,17 @@ def explain(
     """Explain a rule of the module contract: what it finds, why that is bad, what to do instead."""
     from nnscaffold.check import documentation
     from nnscaffold.check.errors import CheckError
+    from nnscaffold.check.selection import ALL_RULES
 
     output = Output(json, quiet, no_color)
-    if rule is None:
-        _list_rules(output, list(documentation.ALL_RULES.values()))
-        return
     try:
-        found = documentation.find_rule(rule)
+        rules = list(ALL_RULES.values()) if rule is None else documentation.find_rules(rule)
     except CheckError as error:
         raise BadInput(error.code, error.message, error.hint) from error
+    found, *others = rules
+    if others:
+        _list_rules(output, rules)
+        return
     text = documentation.without_links(documentation.section(found.code))
     output.result("explain", {**_describe(found), "documentation": text})
     output.parts((found.title, BOLD), (f"  {found.severity}", _STYLES[found.severity]))

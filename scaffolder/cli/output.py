@@ -41,10 +41,17 @@ class Output(NamedTuple):
     quiet: bool = False
     plain: bool = False
 
-    def result(self, command: str, result: Mapping[str, Any]) -> None:
-        """Print a result for programs, if `--json` was given."""
+    def result(self, command: str, result: Mapping[str, Any], *, ok: bool = True) -> None:
+        """Print a result for programs, if `--json` was given.
+
+        Args:
+            command: The command's name.
+            result: What it came to.
+            ok: Whether the exit code is 0. It is 1 where something is wrong with what the command
+                looked at.
+        """
         if self.as_json:
-            _print_json({"schema": SCHEMA, "command": command, "ok": True, "result": result})
+            _print_json({"schema": SCHEMA, "command": command, "ok": ok, "result": result})
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line for people."""
@@ -105,7 +112,10 @@ class Output(NamedTuple):
             self._diff_line(line)
 
     def patch(self, text: str) -> None:
-        """Print a difference that is made already."""
+        """Print a difference that is made already; byte for byte where a program may apply it."""
+        if not (self.as_json or self.quiet or _is_terminal(sys.stdout)):
+            _write(sys.stdout, text.removesuffix("\n"))
+            return
         for line in text.removesuffix("\n").split("\n"):
             self._diff_line(line)
 

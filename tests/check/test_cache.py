@@ -25,65 +25,87 @@ if TYPE_CHECKING:
     Tree = Callable[..., Path]
 
 
-def run(toy: Any, *paths: str, **options: Any) -> Result:
-    toy.summarised.clear()
-    toy.searched.clear()
-    return check(Request(paths or (".",), **options), analysis=toy)
+MARK = "out of the cache: "
 
 
-def test_what_has_not_changed_is_not_looked_at_again(tree: Tree, toy: Any, net: str) -> None:
+def run(*paths: str, **options: Any) -> Result:
+    return check(Request(paths or (".",), **options))
+
+
+def searched(folder: Path, *paths: str, **options: Any) -> list[str]:
+    """Check again; the files with findings that did not come out of the cache in a folder."""
+    for file in folder.rglob("check-*.json"):
+        document = json.loads(file.read_text())
+        for entry in document["entries"].values():
+            for tree, text in entry["findings"].items():
+                found = [[code, span, MARK, *rest] for code, span, _, *rest in json.loads(text)]
+                entry["findings"][tree] = json.dumps(found)
+        file.write_text(json.dumps(document))
+    found = run(*paths, **options).report.findings
+    return [each.path for each in found if each.message != MARK]
+
+
+def test_what_has_not_changed_is_not_looked_at_again(tree: Tree, net: str) -> None:
     root = tree({"pyproject.toml": "", "a.py": net, "b.py": net, "bad.py": "def f(:\n"})
-    first = run(toy)
-    assert (toy.summarised, toy.searched) == (["a", "b"], ["a", "b"])
-    assert run(toy) == first
-    assert (toy.summarised, toy.searched) == ([], [])
+    first = run()
+    assert [each.path for each in first.report.findings] == ["a.py", "b.py"]
+    assert run() == first
+    assert searched(root) == []
     (root / "a.py").write_text(net + "\n")
-    run(toy)
-    assert (toy.summarised, toy.searched) == (["a"], ["a"])
+    assert searched(root) == ["a.py"]
 
 
-def test_findings_depend_on_the_other_files(tree: Tree, toy: Any, net: str) -> None:
+def test_summaries_of_files_that_have_not_changed_are_kept(tree: Tree, net: str) -> None:
+    base = "from torch import nn\nclass Base(nn.Module): ...\n"
+    derived = net.replace("nn.Module", "Base").replace("\n", "\nfrom base import Base\n", 1)
+    root = tree({"pyproject.toml": "", "base.py": base, "net.py": derived})
+    assert len(run().report.findings) == 1
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    document = json.loads(file.read_text())
+    kept = document["entries"]["base.py"]
+    kept["summary"] = kept["summary"].replace("torch.nn.Module", "object")
+    file.write_text(json.dumps(document))
+    (root / "new.py").write_text("")  # so that the summaries are put together again
+    assert run().report.findings == ()
+
+
+def test_findings_depend_on_the_other_files(tree: Tree, net: str) -> None:
     root = tree({"pyproject.toml": "", "a.py": net, "b.py": net})
-    run(toy)
-    (root / "c.py").write_text("")
-    run(toy)
-    assert (toy.summarised, toy.searched) == (["c"], ["a", "b", "c"])
-    run(toy, "a.py")
-    assert (toy.summarised, toy.searched) == ([], ["a"])
+    run()
+    (root / "c.py").write_text("class Other: ...\n")
+    assert searched(root) == ["a.py", "b.py"]
+    assert searched(root, "a.py") == ["a.py"]
     for paths in ((".",), ("a.py",)):  # neither drove the other out
-        run(toy, *paths)
-        assert toy.searched == []
+        assert searched(root, *paths) == []
 
 
-def test_settings_that_choose_among_findings_cost_nothing(tree: Tree, toy: Any, net: str) -> None:
-    tree({"pyproject.toml": "", "a.py": net})
-    run(toy, select=("NN404",))
-    result = run(toy)
-    assert len(result.report.findings) == 1
-    assert toy.searched == []
+def test_settings_that_choose_among_findings_cost_nothing(tree: Tree, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net})
+    assert run(select=("NN404",)).report.findings == ()
+    assert searched(root) == []
+    assert len(run().report.findings) == 1
 
 
 def test_paths_are_shown_as_they_are_named_now(
-    tree: Tree, toy: Any, net: str, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tree({"pyproject.toml": "", "s/a.py": net})
-    run(toy, "s")
+    run("s")
     monkeypatch.chdir(root / "s")
-    assert [each.path for each in run(toy, ".").report.findings] == ["a.py"]
-    assert toy.searched == []
+    assert searched(root, ".") == []
+    assert [each.path for each in run(".").report.findings] == ["a.py"]
 
 
-def test_module_roots_belong_to_the_key(tree: Tree, toy: Any, net: str) -> None:
+def test_module_roots_belong_to_the_key(tree: Tree, net: str) -> None:
     root = tree({"pyproject.toml": "", "a.py": net})
-    run(toy)
+    run()
     (root / "pyproject.toml").write_text('[tool.nnscaffold.check]\nmodule-roots = ["x.Base"]\n')
-    run(toy)
-    assert toy.searched == ["a"]
+    assert searched(root) == ["a.py"]
 
 
-def test_the_folder_says_itself_that_it_is_a_cache(tree: Tree, toy: Any) -> None:
+def test_the_folder_says_itself_that_it_is_a_cache(tree: Tree) -> None:
     root = tree({"pyproject.toml": "", "s/a.py": ""})
-    run(toy, "s")
+    run("s")
     folder = root / ".nnscaffold_cache"
     assert (folder / ".gitignore").read_text() == "*\n"
     assert (folder / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f068")
@@ -91,23 +113,20 @@ def test_the_folder_says_itself_that_it_is_a_cache(tree: Tree, toy: Any) -> None
 
 
 def test_it_can_be_elsewhere_or_not_at_all(
-    tree: Tree, toy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     root = tree({"pyproject.toml": "", "a.py": ""})
-    run(toy, use_cache=False)
+    run(use_cache=False)
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "caches"))
-    run(toy)
+    run()
     assert not (root / ".nnscaffold_cache").exists()
     assert list((tmp_path / "caches" / "nnscaffold-check").glob("check-*.json"))
 
 
-def test_what_is_nobodys_project_is_cached_at_home(
-    tree: Tree, toy: Any, net: str, home: Path
-) -> None:
+def test_what_is_nobodys_project_is_cached_at_home(tree: Tree, net: str, home: Path) -> None:
     root = tree({"a.py": net})
-    run(toy)
-    run(toy)
-    assert toy.searched == []
+    run()
+    assert searched(home) == []
     assert [path.name for path in root.iterdir()] == ["a.py"]
     assert list((home / ".cache" / "nnscaffold").glob("check-*.json"))
 
@@ -138,20 +157,18 @@ def test_checks_at_once_do_not_disturb_each_other(tree: Tree, net: str) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_corrupt_cache_is_no_cache(tree: Tree, toy: Any, net: str, data: bytes) -> None:
+def test_a_corrupt_cache_is_no_cache(tree: Tree, net: str, data: bytes) -> None:
     root = tree({"pyproject.toml": "", "a.py": net})
-    first = run(toy)
+    first = run()
     (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
     file.write_bytes(data)
-    assert run(toy) == first
-    assert toy.searched == ["a"]
-    run(toy)
-    assert toy.searched == []
+    assert run() == first
+    assert searched(root) == []
 
 
-def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, net: str) -> None:
+def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, net: str) -> None:
     root = tree({"pyproject.toml": "", "a.py": net})
-    first = run(toy)
+    first = run()
     (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
     text = file.read_text()
     for part, instead in (
@@ -161,33 +178,57 @@ def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, toy: Any, ne
     ):
         assert part in text
         file.write_text(text.replace(part, instead))
-        assert run(toy) == first
+        assert run() == first
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(
-    tree: Tree, toy: Any, net: str, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree({"a.py": net})
     monkeypatch.setenv(cache.VARIABLE, "/proc/nothing")  # not even by root
-    assert len(run(toy).report.findings) == 1
+    assert len(run().report.findings) == 1
 
 
-def test_a_file_in_its_place_is_no_obstacle(tree: Tree, toy: Any, net: str) -> None:
+def test_a_file_in_its_place_is_no_obstacle(tree: Tree, net: str) -> None:
     tree({"pyproject.toml": "", "a.py": net, ".nnscaffold_cache": ""})
-    assert len(run(toy).report.findings) == 1
+    assert len(run().report.findings) == 1
 
 
-def test_what_nobody_uses_is_removed(tree: Tree, toy: Any) -> None:
+def test_a_link_in_its_place_is_not_written_through(tree: Tree, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net, "victim": "mine"})
+    run()
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    file.unlink()
+    file.symlink_to(root / "victim")
+    run()
+    assert (root / "victim").read_text() == "mine"
+    assert not file.is_symlink()
+    assert searched(root) == []
+
+
+def test_a_pipe_in_its_place_is_no_obstacle(tree: Tree, net: str) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net})
+    command = [sys.executable, "-m", "scaffolder", "check"]
+    first = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    file.unlink()
+    os.mkfifo(file)
+    again = subprocess.run(command, cwd=root, capture_output=True, check=False, timeout=60)
+    assert (again.returncode, again.stdout) == (first.returncode, first.stdout)
+
+
+def test_what_nobody_uses_is_removed(tree: Tree) -> None:
     root = tree({"pyproject.toml": "", "a.py": "", "b.py": ""})
-    run(toy)
-    old = root / ".nnscaffold_cache" / "check-0.json"
-    old.write_text("")
+    run()
+    folder = root / ".nnscaffold_cache"
     month = time.time() - 40 * 24 * 3600
-    os.utime(old, (month, month))
+    for name in ("check-0.json", ".nnscaffold-0123456789abcdef"):  # the second was interrupted
+        (folder / name).write_text("")
+        os.utime(folder / name, (month, month))
     (root / "b.py").unlink()
-    run(toy)
-    assert not old.exists()
-    (file,) = old.parent.glob("check-*.json")
+    run()
+    (file,) = folder.glob("check-*.json")
+    assert {path.name for path in folder.iterdir()} == {".gitignore", "CACHEDIR.TAG", file.name}
     assert '"b.py"' not in file.read_text()
 
 

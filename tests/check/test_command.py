@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Tree = Callable[..., Path]
     Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -61,6 +62,8 @@ def test_notes_are_no_findings(nnscaffold: Run, tree: Tree) -> None:
         (["--baseline", "none.json"], "none.json cannot be read"),
         (["-", "a.py"], "`-` stands alone"),
         (["-", "--fix"], "Standard input cannot be rewritten."),
+        (["-", "--stdin-filename", ""], "--stdin-filename '' is not a file"),
+        (["-", "--stdin-filename", "."], "--stdin-filename '.' is not a file"),
     ],
 )
 def test_wrong_input_ends_with_2(
@@ -72,6 +75,47 @@ def test_wrong_input_ends_with_2(
     assert len(result.stderr.splitlines()) == 1
     as_json = nnscaffold("check", *arguments, "--json", cwd=root, code=2)
     assert parse(as_json)["ok"] is False
+
+
+def as_other_user(*command: str) -> list[str]:
+    """A command whose process cannot read what modes forbid, though we may be root."""
+    if os.geteuid():
+        return [*command]
+    if not shutil.which("setpriv"):
+        pytest.skip("root, without setpriv, may read everything")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+
+
+@pytest.fixture
+def closed(tree: Tree) -> Iterator[Path]:
+    """A tree with a folder and a file that cannot be read."""
+    root = tree({"in/a.py": IDLE, "in/shut/b.py": IDLE, "in/closed.py": IDLE, "known.json": ""})
+    for path in ("in/shut", "in/closed.py", "known.json"):
+        (root / path).chmod(0)
+    yield root
+    (root / "in" / "shut").chmod(0o700)  # so that pytest can remove it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["in/shut"], 2, "Error: in/shut cannot be read: Permission denied."),
+        (["in/a.py", "in/shut"], 2, "Error: in/shut cannot be read: Permission denied."),
+        (["in/shut/b.py"], 2, "Error: in/shut/b.py cannot be read: Permission denied."),
+        (["in/closed.py"], 2, "Error: in/closed.py cannot be read: Permission denied."),
+        (["--baseline", "known.json"], 2, "Path 'known.json' is not readable."),
+        (["--write-baseline", "in/shut/k.json"], 3, "k.json cannot be written: Permission denied."),
+        (["in"], 1, "in/shut: note cannot be read: Permission denied"),
+        (["in"], 1, "in/closed.py: note cannot be read: Permission denied"),
+    ],
+)
+def test_a_path_that_cannot_be_read(
+    closed: Path, arguments: list[str], code: int, words: str
+) -> None:
+    command = as_other_user(sys.executable, "-m", "scaffolder", "check", *arguments)
+    result = subprocess.run(command, cwd=closed, capture_output=True, text=True, check=False)
+    assert (result.returncode, words in result.stdout + result.stderr) == (code, True), result
+    assert len(result.stderr.splitlines()) == (code != 1)
 
 
 def test_errors_are_json_where_that_is_the_format(nnscaffold: Run, tree: Tree) -> None:
@@ -213,10 +257,102 @@ def test_a_rule_is_explained(nnscaffold: Run, home: Path) -> None:
     assert "Did you mean" in unknown
 
 
+def test_the_beginning_of_codes_lists_rules(nnscaffold: Run, home: Path) -> None:
+    listed = nnscaffold("explain", "nn5").stdout.splitlines()
+    assert [line.split()[1:2] for line in listed] == [
+        ["unpicklable-attribute"],
+        ["deprecated-torchscript"],
+    ]
+    described = parse(nnscaffold("explain", "NN5", "--json"))["result"]
+    assert [rule["code"] for rule in described["rules"]] == ["NN501", "NN502"]
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--json", "--diff"], ["--json", "--fix"]])
+@pytest.mark.parametrize("text", [IDLE, "x = 1\n", "def f(:\n"])
+def test_ok_and_the_exit_code_say_the_same(tree: Tree, text: str, arguments: list[str]) -> None:
+    root = tree({"a.py": text})
+    command = [sys.executable, "-m", "scaffolder", "check", *arguments]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == (text == IDLE and arguments[-1] != "--fix")
+    assert parse(result)["ok"] is (result.returncode == 0)
+
+
+ODD = [b"a\n::error::b.py", b"100%,c:d.py", b"\xe9.py", "ü\u202e.py".encode(), b"\x1b[2J.py"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "cp1252"])
+def test_files_may_have_any_name(tree: Tree, encoding: str) -> None:
+    root = tree({os.fsdecode(name): IDLE for name in ODD})
+
+    def check(*arguments: str) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", "scaffolder", "check", *arguments],
+            cwd=root,
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (1, b"")
+        return result.stdout.decode(encoding)
+
+    found = [line for line in check().split("\n") if "unused-noqa The" in line]
+    umlaut = r"\xfc" if encoding == "ascii" else "ü"
+    assert {line.partition(".py:")[0] for line in found} == {
+        r"a\n::error::b",
+        "100%,c:d",
+        r"\udce9",
+        rf"{umlaut}\u202e",
+        r"\x1b[2J",
+    }
+    annotations = check("--format", "github").splitlines()
+    assert len(annotations) == len(ODD)
+    assert all(line.startswith("::warning file=") for line in annotations)
+    for option in (["--json"], ["--format", "sarif"]):
+        text = check(*option)
+        assert text.isascii()
+        json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("streams", "arguments", "code"),
+    [
+        ("<&-", "", 1),
+        (">&-", "", 1),
+        ("2>&-", "", 1),
+        ("<&- >&- 2>&-", "", 1),
+        (">&-", "--json", 1),
+        ("2>&-", "nope", 2),
+        (">&- 2>&-", "nope --json", 2),
+        ("<&-", "-", 2),
+        ("| head -c 1", "", 1),
+        ("| head -c 1", "--format sarif", 1),
+        (">/dev/full", "", 1),
+    ],
+)
+def test_streams_may_be_closed(tree: Tree, streams: str, arguments: str, code: int) -> None:
+    root = tree({"a.py": IDLE})
+    line = f"{sys.executable} -m scaffolder check {arguments} {streams}; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], cwd=root, capture_output=True, check=False)
+    assert result.returncode == code
+    assert b"Traceback" not in result.stdout + result.stderr
+    assert (b"Error: Standard input is closed." in result.stderr) == (arguments == "-")
+
+
+def test_a_diff_that_is_not_for_a_terminal_can_be_applied(tree: Tree) -> None:
+    before = f"y = 2\r\n\x0c\r\n{IDLE.strip()}\r\n".encode()
+    root = tree({"a.py": before})
+    line = f"{sys.executable} -m scaffolder check --diff | git apply"
+    subprocess.run(["bash", "-c", line], cwd=root, check=True)
+    assert (root / "a.py").read_bytes() == before.replace(b"  # noqa: NN103", b"")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--json", "--format", "sarif"], "--json and --format sarif differ."),
+        (["--statistics", "--format", "github"], "--format github has no --statistics."),
+        (["--statistics", "--json"], "--json has no --statistics."),
+        (["--baseline", "k.json", "--write-baseline", "k.json"], "records all findings"),
         (["--fix", "--write-baseline", "known.json"], "--write-baseline and --fix"),
         (["--stdin-filename", "x.py", "a.py"], "--stdin-filename is given without `-`."),
         ([""], "A path is empty."),

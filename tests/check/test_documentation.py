@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import pytest
 
-from nnscaffold.check.documentation import ALL_RULES, find_rule, is_on, section
+from nnscaffold.check.documentation import find_rules, is_on, section
 from nnscaffold.check.errors import BadRequest
+from nnscaffold.check.selection import ALL_RULES
 
 
-def test_rules_are_found_by_code_and_by_name() -> None:
-    assert find_rule("nn103").name == "module-in-container"
-    assert find_rule("Module-In-Container").code == "NN103"
-    assert find_rule("unused-noqa").code == "unused-noqa"
+@pytest.mark.parametrize(
+    ("word", "codes"),
+    [
+        ("nn103", ["NN103"]),
+        ("Module-In-Container", ["NN103"]),
+        ("unused-noqa", ["unused-noqa"]),
+        ("NN20", [f"NN20{number}" for number in range(1, 10)]),
+        ("nn6", ["NN601", "NN602"]),
+    ],
+)
+def test_rules_are_found_by_code_by_its_beginning_and_by_name(word: str, codes: list[str]) -> None:
+    assert [rule.code for rule in find_rules(word)] == codes
 
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("NN13", "NN1"), ("module-in-contaner", "module-in-container"), ("x", "lists")],
+    [
+        ("NN13", "NN1"),
+        ("NN1O3", "`NN103`"),
+        ("module-in-contaner", "module-in-container"),
+        ("module_in_container", "module-in-container"),
+        ("NN999", "lists"),  # no rule is nearer than another
+        ("x", "lists"),
+        ("N", "lists"),
+        ("", "lists"),
+    ],
 )
 def test_an_unknown_rule_is_answered_with_the_nearest(word: str, near: str) -> None:
     with pytest.raises(BadRequest, match=near):
-        find_rule(word)
+        find_rules(word)
 
 
 def test_sections_hold_what_belongs_to_them() -> None:

@@ -59,13 +59,19 @@ def test_keys_are_gathered_by_class() -> None:
     assert '    # net.py: NN103, NN201\n    "Net": ("layers.*", "mask",),\n' in code
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\x0c", "\u2028"])
+def test_the_name_of_a_file_stays_in_its_comment(end: str) -> None:
+    odd = finding("Net.x", "x", path=f"a{end}raise SystemExit{end}.py")
+    assert classes(migration_code(new_keys([odd])))["NEW_KEYS"] == {"Net": ("x",)}
+
+
 def classes(source: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "model"}
     exec(source, namespace)
     return namespace
 
 
-def test_an_old_checkpoint_loads_strictly_after_the_fix(tree: Tree, toy: Any) -> None:
+def test_an_old_checkpoint_loads_strictly_after_the_fix(tree: Tree) -> None:
     import torch
 
     root = tree({"model.py": MODEL})
@@ -73,7 +79,7 @@ def test_an_old_checkpoint_loads_strictly_after_the_fix(tree: Tree, toy: Any) ->
     with torch.no_grad():
         old.out.weight.fill_(3.0)
     checkpoint = old.state_dict()
-    result = check(Request((".",), fix="write"), analysis=toy)
+    result = check(Request((".",), fix="write"))
     assert result.outcome is not None
     model = classes((root / "model.py").read_text())["Model"]()
     with pytest.raises(RuntimeError, match=r"stacks\.0\.layers\.0\.weight"):

@@ -47,6 +47,9 @@ def test_these_silence(comment: str) -> None:
         "x = '# noqa'",
         "x = 1  # see noqa",
         "x = 1",
+        "x = 1  # noqa: module-in-container",
+        "x = 1  # noqa: NN1O3",  # not `NN1`
+        "x = 1  # noqa: E501 module-in-container",
     ],
 )
 def test_these_do_not(line: str) -> None:
@@ -97,6 +100,55 @@ def test_of_these_nobody_can_say_that_they_silence_nothing(
 ) -> None:
     text = f"x = 1  {comment}\n"
     assert unused("a.py", text, [], read_directives(text), on) == []
+
+
+@pytest.mark.parametrize(
+    ("comment", "message"),
+    [
+        (
+            "# noqa: module-in-container",
+            "`module-in-container` is not a code, and silences nothing: write `NN103`",
+        ),
+        (
+            "# NOQA: E501, Module-In-Container",
+            "`Module-In-Container` is not a code, and silences nothing: write `NN103`",
+        ),
+        ("# noqa: NN1O3", "`NN1O3` is not a code, and silences nothing: write `NN103`"),
+        ("# noqa: NN7x because", "`NN7x` is not a code, and silences nothing"),
+        ("# noqa: unused-noqa", "`unused-noqa` is not a code, and silences nothing"),
+        ("# noqa: NN999", "The comment silences nothing: `NN999` is not a rule"),
+        (
+            "# noqa: nn104, NN999",
+            "The comment silences nothing: there is no `nn104` here and `NN999` is not a rule",
+        ),
+    ],
+)
+def test_what_is_not_a_code_is_found_with_the_code_to_write(comment: str, message: str) -> None:
+    text = f"x = 1  {comment}\n"
+    (found,) = unused("a.py", text, [finding(1)], read_directives(text), ON)
+    assert found.message == message
+    assert text[found.span.column : found.span.end_column] == comment.removesuffix(" because")
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# noqa: NN103 module-in-container",
+        "# noqa: NN103 the module-in-container is meant",
+        "# noqa: because of the module-in-container",
+        "# noqa: E501 NN output",
+        "# noqa: NN",
+    ],
+)
+def test_a_remark_is_a_remark(comment: str) -> None:
+    text = f"x = 1  {comment}\n"
+    assert unused("a.py", text, [finding(1)], read_directives(text), ON) == []
+
+
+def test_a_word_that_is_not_a_code_stays_where_codes_are_taken_out() -> None:
+    text = "x = 1  # noqa: NN104, module-in-container\n"
+    found = unused("a.py", text, [], read_directives(text), ON)
+    assert apply_fixes(text, found)[0] == "x = 1  # noqa: module-in-container\n"
 
 
 def test_a_code_that_is_used_stays() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,26 @@ def test_text_shows_the_place() -> None:
         "        ^~~~~~",
         "c.py:2: note not valid Python",
         "Found 1 error in 1 of 1 file; 1 fixable with `--fix`.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\n::error file=x::b.py", "a\\n::error file=x::b.py"),
+        ("a\r\t\x1b[2J\x85.py", r"a\r\t\x1b[2J\x85.py"),
+        ("a\u2028\u202e.py", r"a\u2028\u202e.py"),
+        ("a\udce9.py", r"a\udce9.py"),
+        ("ü, 100 %: b\\c.py", "ü, 100 %: b\\c.py"),
+    ],
+)
+def test_text_has_a_line_for_each_finding_whatever_its_file_is_called(
+    name: str, shown: str
+) -> None:
+    odd = replace(report(path=name, message="a\nb"), notes=(Note(name, 2, "c\nd"),), lines={})
+    assert lines(odd)[:2] == [
+        f"{shown}:3:9: NN103 a\\nb  [fixable with --fix]",
+        f"{shown}:2: note c\\nd",
     ]
 
 
@@ -120,6 +142,19 @@ def test_json_of_fixes_has_diffs_and_the_code_for_checkpoints() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["a\nb.py", 'q"\\.py', "a\t.py", "ü\x7f.py", os.fsdecode(b"\xe9.py"), "plain ü.py"]
+)
+def test_git_applies_a_diff_whatever_its_file_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"x = 1\r\ny\x0c")
+    monkeypatch.chdir(tmp_path)
+    patch = document.diff(Change(name, b"x = 1\r\ny\x0c", b"x = 2\r\ny\x0c"))
+    subprocess.run(["git", "apply"], input=patch.encode(), check=True)
+    assert (tmp_path / name).read_bytes() == b"x = 2\r\ny\x0c"
+
+
 def test_github_commands_are_escaped() -> None:
     odd = report(message="50 %\nof: it, all", path="a:b,c%.py")
     first, note = github.render(odd).splitlines()
@@ -131,6 +166,26 @@ def test_github_commands_are_escaped() -> None:
     assert note == "::notice file=c.py,title=nnscaffold,line=2::not valid Python"
     several_lines = github.render(report(span=Span(3, 8, 5, 1)))
     assert "line=3,endLine=5,title=" in several_lines
+
+
+def test_github_finds_a_file_wherever_the_command_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(path: str) -> tuple[str, str]:
+        one = replace(report(path=path), notes=())
+        (result,) = json.loads(sarif.render(one, "1"))["runs"][0]["results"]
+        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        return github.render(one).partition("file=")[2].partition(",")[0], uri
+
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    outside = f"{tmp_path.parent}/a.py"
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    assert places("a.py") == ("a.py", "a.py")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    assert places("a.py") == ("sub/a.py", "sub/a.py")
+    assert places(f"{tmp_path}/..a.py") == ("..a.py", "..a.py")
+    assert places(outside) == (outside, f"file://{outside}")
 
 
 def sarif_schema() -> dict[str, Any]:

@@ -99,6 +99,36 @@ def test_options_override_the_settings() -> None:
     assert "NN601" in settings.with_options(extend_select=["NN6"]).enabled("a.py")
 
 
+def test_codes_and_names_are_taken_in_any_letters() -> None:
+    def on(*words: str) -> frozenset[str]:
+        return Settings().with_options(select=words).enabled("a.py")
+
+    assert on("nn103, Module-In-Container") == {"NN103"}
+    assert on("nn6") == {"NN601", "NN602"}
+    assert on("all") == STATIC_RULES.keys()
+    assert on("UNUSED-NOQA") == {"unused-noqa"}
+
+
+def test_settings_of_a_program_take_the_same_words_as_a_file() -> None:
+    settings = Settings(select=("nn1,NN201",), per_file_ignores=(("a.py", ("Tensor-Attribute",)),))
+    assert {"NN103", "NN201"} <= settings.enabled("b.py")
+    assert "NN201" not in settings.enabled("a.py")
+    with pytest.raises(BadRequest, match="`ignore` names `NN1O3`"):
+        Settings(ignore=("NN1O3",))
+
+
+@pytest.mark.parametrize("words", ["", ",", "NN1,", " "])
+def test_an_option_that_names_nothing_is_refused(words: str) -> None:
+    with pytest.raises(BadRequest, match="`--select` has an empty name"):
+        Settings().with_options(select=[words])
+
+
+@pytest.mark.parametrize("word", ["N", "un", "NN1O3", "nn9"])
+def test_what_is_no_rule_is_refused(word: str) -> None:
+    with pytest.raises(BadRequest, match=f"`--select` names `{word}`, which is not a rule"):
+        Settings().with_options(select=[word])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -112,12 +142,45 @@ def test_options_override_the_settings() -> None:
         ("baseline = 3", "`baseline`"),
         ("module-roots = ['a b.C']", "`a b.C`.*not the name of a class"),
         ("select = [", "not valid TOML"),
+        ('extend_select = ["NN6"]', "`extend_select`.*Did you mean `extend-select`"),
+        ('select = [""]', "`select` has an empty name"),
+        ('exclude = [""]', "`exclude` has the pattern ``, which means no file"),
+        ('exclude = ["/vendor"]', "`/vendor`, which means no file.*relative to this file"),
+        ('per-file-ignores = { "/a" = ["NN1"] }', "`per-file-ignores` has the pattern `/a`"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(tree: Tree, text: str, message: str) -> None:
     tree({"pyproject.toml": table(text)})
     with pytest.raises(BadRequest, match=rf"(?s)pyproject\.toml.*{message}"):
         load_settings(["."])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tool.nnscaffold.chekc]", "nnscaffold.chekc].*Did you mean `check`"),
+        ('[tool.nnscaffold.contrct."a:B"]', "Did you mean `contract`"),
+        ("[tool.nnscaffold.other]", r"The tables are \[tool.nnscaffold.check\], "),
+        ('[tool.nnscaffold]\nselect = ["NN1"]', r"Put it into \[tool.nnscaffold.check\]"),
+        ("[tool.nnscafold.check]", r"\[tool.nnscafold\].*Did you mean `nnscaffold`"),
+        ("[tool.nn-scaffold.check]", "Did you mean `nnscaffold`"),
+        ("[tool]\nnnscaffold = 3", "`tool.nnscaffold`.*a table"),
+        ("[[tool.nnscaffold.check]]", "a table"),
+    ],
+)
+def test_a_table_that_nothing_reads_is_named(tree: Tree, text: str, message: str) -> None:
+    tree({"pyproject.toml": f"{text}\n", "inner/a.py": ""})
+    for path in (".", "inner/a.py"):
+        with pytest.raises(BadRequest, match=rf"(?s)pyproject\.toml.*{message}"):
+            load_settings([path])
+
+
+def test_tables_of_others_are_theirs(tree: Tree) -> None:
+    text = '[tool.scaffold.check]\n[tool.nnscaffolds]\n[tool.nnscaffold.contract."a:B"]\n'
+    tree({"pyproject.toml": text})
+    assert load_settings(["."]).select is None
+    tree({"pyproject.toml": "tool = 3\n"})
+    assert load_settings(["."]).select is None
 
 
 def test_a_table_that_is_none_is_named(tree: Tree) -> None:
@@ -134,6 +197,8 @@ def test_a_table_that_is_none_is_named(tree: Tree) -> None:
         ("a/b/c.py", "*.py", True),
         ("a/b/c.py", "a/b", True),
         ("a/b/c.py", "a/**", True),
+        ("a/b", "a/b/**", True),
+        ("a/b", "a/b/c/**", False),
         ("a/b/c.py", "b/c.py", False),
         ("a/b/c.py", "**/b/c.py", True),
         ("c.py", "**/c.py", True),

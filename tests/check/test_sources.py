@@ -71,15 +71,32 @@ def test_excluded_files_are_skipped_and_named_ones_are_noted(tree: Tree) -> None
     tree({"a/gen/x.py": "", "a/y.py": "", "vendor/z.py": "", "top_pb2.py": ""})
     patterns = ("a/gen", "vendor/**", "*_pb2.py")
     assert found(".", exclude=patterns) == ["a/y.py"]
-    files, notes = find_files(["vendor/z.py"], Settings(exclude=patterns))
+    files, notes = find_files(["vendor/z.py", "vendor"], Settings(exclude=patterns))
     assert files == []
-    assert [note.path for note in notes] == ["vendor/z.py"]
+    assert [note.path for note in notes] == ["vendor/z.py", "vendor"]
+    place = Path.cwd() / "pyproject.toml"
+    assert {note.message for note in notes} == {f"not checked: `exclude` in {place} means it"}
 
 
 def test_a_path_that_does_not_exist_is_bad_input(tree: Tree) -> None:
     tree({"a.py": ""})
-    with pytest.raises(BadRequest, match="no file or folder nope"):
-        found("a.py", "nope")
+    Path("broken.py").symlink_to("nope")
+    for name in ("nope", "a.py/nope", "broken.py"):
+        with pytest.raises(BadRequest, match=f"no file or folder {name}"):
+            found("a.py", name)
+
+
+def test_a_named_path_that_cannot_be_read_is_bad_input(tree: Tree) -> None:
+    root = tree({"a.py": ""})
+    (root / "loop.py").symlink_to("loop.py")
+    os.mkfifo(root / "pipe.py")
+    for name, message in (
+        ("loop.py", "loop.py cannot be read"),
+        ("pipe.py", "pipe.py is neither a regular file nor a folder"),
+        ("n" * 300, "cannot be read: File name too long"),
+    ):
+        with pytest.raises(BadRequest, match=message):
+            found("a.py", name)
 
 
 @pytest.mark.parametrize(

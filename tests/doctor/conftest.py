@@ -73,6 +73,7 @@ class Machine:
         """What the doctor finds there, by name."""
         document = json.loads(self.doctor("--json", code=code))
         assert (document["schema"], document["command"]) == (1, "doctor")
+        assert document["ok"] is (code == 0)
         return {finding["name"]: finding for finding in document["result"]["findings"]}
 
 

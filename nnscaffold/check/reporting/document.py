@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.migration import migration_code, new_keys
@@ -86,8 +87,21 @@ def diff(change: Change) -> str:
     before = split_lines(decode(change.before).text)
     after = split_lines(decode(change.after).text)
     name = change.path.lstrip("/")
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+    lines = difflib.unified_diff(before, after, _header(f"a/{name}"), _header(f"b/{name}"))
     return "".join(
         line if line.endswith(("\n", "\r")) else f"{line}\n\\ No newline at end of file\n"
         for line in lines
     )
+
+
+def _header(name: str) -> str:
+    """A file's name in a header; quoted as git does where it would be more than a line."""
+    if name.isprintable() and not set(name) & {'"', "\\"}:
+        return name
+    shown = (
+        chr(byte)
+        if byte in range(ord(" "), ord("~") + 1) and byte not in b'"\\'
+        else f"\\{byte:03o}"
+        for byte in os.fsencode(name)
+    )
+    return f'"{"".join(shown)}"'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.reporting.repository import in_repository
+
 if TYPE_CHECKING:
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.run import Report
@@ -20,11 +22,10 @@ def render(report: Report) -> str:
 def _finding(finding: Finding) -> str:
     span, rule = finding.span, finding.rule
     properties: dict[str, str | int] = {
-        "file": finding.path,
+        "file": in_repository(finding.path),
         "line": span.line,
         "endLine": span.end_line,
     }
-
     if span.line == span.end_line:  # GitHub takes columns of one line only
         properties |= {"col": span.column + 1, "endColumn": span.end_column + 1}
     properties["title"] = rule.title
@@ -32,7 +33,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _note(note: Note) -> str:
-    properties: dict[str, str | int] = {"file": note.path, "title": "nnscaffold"}
+    properties: dict[str, str | int] = {"file": in_repository(note.path), "title": "nnscaffold"}
     if note.line is not None:
         properties["line"] = note.line
     return _command("notice", properties, note.message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nnscaffold.check.documentation import section, without_links
+from nnscaffold.check.identity import identify
+from nnscaffold.check.reporting.repository import in_repository
 from nnscaffold.check.selection import STATIC_RULES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def render(report: Report, version: str) -> str:
     seen: Counter[str] = Counter()
     results = []
     for finding in report.findings:
-        fingerprint = _fingerprint(finding, report)
+        fingerprint = identify(finding, report.lines).fingerprint()
         seen[fingerprint] += 1
         results.append(_result(finding, f"{fingerprint}:{seen[fingerprint]}"))
     run: dict[str, Any] = {
@@ -101,6 +102,7 @@ def _location(path: str, span: Span | None) -> dict[str, Any]:
 
 
 def _artifact(path: str) -> dict[str, str]:
+    path = in_repository(path)
     # A name that is not valid text keeps its bytes.
     if os.path.isabs(path):
         return {"uri": f"file://{quote(os.fsencode(path))}"}
@@ -121,11 +123,3 @@ def _notification(note: Note) -> dict[str, Any]:
     if note.line is not None:
         location["physicalLocation"]["region"] = {"startLine": note.line}
     return {"level": "note", "message": {"text": f"{note.message}."}, "locations": [location]}
-
-
-def _fingerprint(finding: Finding, report: Report) -> str:
-    """The same for a finding whose line has moved."""
-    line = report.lines.get((finding.path, finding.span.line), "").strip()
-    parts = [finding.path, finding.rule.code, finding.name, line]
-    data = json.dumps(parts).encode()
-    return hashlib.blake2b(data, digest_size=10).hexdigest()

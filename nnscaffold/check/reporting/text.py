@@ -6,6 +6,8 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.printing import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -23,21 +25,22 @@ _WIDE = ("W", "F")
 def finding_lines(report: Report) -> Iterable[Line]:
     """All findings and notes of a report."""
     for finding in report.findings:
-        place = f"{finding.path}:{finding.span.line}:{finding.span.column + 1}:"
+        place = f"{in_one_line(finding.path)}:{finding.span.line}:{finding.span.column + 1}:"
         remark = "  [fixable with --fix]" if finding.fix else ""
         code = finding.rule.code
         yield (
             (place, "path"),
             (f" {code}", finding.rule.severity),
-            (f" {finding.message}", ""),
+            (f" {in_one_line(finding.message)}", ""),
             (remark, "dim"),
         )
         source = report.lines.get((finding.path, finding.span.line), "")
         if source.strip():
             yield from _excerpt(finding, source)
     for note in report.notes:
-        place = note.path if note.line is None else f"{note.path}:{note.line}"
-        yield ((f"{place}:", "path"), (" note", "note"), (f" {note.message}", ""))
+        place = in_one_line(note.path) + ("" if note.line is None else f":{note.line}")
+        message = in_one_line(note.message)
+        yield ((f"{place}:", "path"), (" note", "note"), (f" {message}", ""))
 
 
 def _excerpt(finding: Finding, source: str) -> Iterable[Line]:
