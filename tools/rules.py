@@ -63,14 +63,19 @@ def _index() -> str:
 
 
 def _page(rule: Rule) -> str:
-    title = rule.name if rule.code == rule.name else f"{rule.code} {rule.name}"
     properties = [
         f"Severity: {rule.severity}",
         f"found by: {found_by(rule)}",
         *(["`--fix` rewrites it"] if rule.fixable else []),
         *(["off by default"] if rule.static and not is_on(rule) else []),
     ]
-    parts = [_MADE, f"# {title}", " · ".join(properties), rule.fix, _linked(section(rule.code))]
+    parts = [
+        _MADE,
+        f"# {rule.title}",
+        " · ".join(properties),
+        rule.fix,
+        _linked(section(rule.code)),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -79,7 +84,7 @@ def _linked(text: str) -> str:
 
     def link(match: re.Match[str]) -> str:
         for rule in ALL_RULES.values():
-            if match[1] == f"{rule.code}-{rule.name}".lower():
+            if match[1] == _name(rule).removesuffix(".md").lower():
                 return f"]({_name(rule)})"
         return f"]({_DOCUMENT}#{match[1]})"
 
@@ -87,7 +92,7 @@ def _linked(text: str) -> str:
 
 
 def _name(rule: Rule) -> str:
-    return f"{rule.code}.md" if rule.code == rule.name else f"{rule.code}-{rule.name}.md"
+    return f"{rule.title.replace(' ', '-')}.md"
 
 
 def _default(rule: Rule) -> str:

@@ -100,9 +100,9 @@ class File:
         start = self.column(line, node.col_offset)  # type: ignore[attr-defined]
         return Span(line, start, end, self.column(end, node.end_col_offset or 0))  # type: ignore[attr-defined]
 
-    def text_of(self, node: ast.AST) -> str:
-        """The text of a node, as it is written."""
-        span = self.span(node)
+    def text_of(self, node: ast.AST | Span) -> str:
+        """The text of a node or a stretch, as it is written."""
+        span = node if isinstance(node, Span) else self.span(node)
         lines = self.lines[span.line - 1 : span.end_line]
         if not lines:
             return ""

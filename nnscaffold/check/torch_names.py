@@ -96,6 +96,14 @@ MODULES = (
     | {"torch.nn.Module", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"}
 )
 
+# Methods of a module that return the module.
+RETURN_THEMSELVES = frozenset(
+    {
+        *("to", "cuda", "cpu", "half", "float", "double", "bfloat16", "eval", "train", "apply"),
+        *("requires_grad_", "type", "to_empty", "share_memory", "xpu"),
+    }
+)
+
 # Functions that make a tensor out of no tensor; they take `device=`.
 _FACTORIES = """
 arange as_tensor bartlett_window blackman_window empty empty_strided eye full hamming_window

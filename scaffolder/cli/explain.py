@@ -51,8 +51,7 @@ def explain(
         raise BadInput(error.code, error.message, error.hint) from error
     text = documentation.without_links(documentation.section(found.code))
     output.result("explain", {**_describe(found), "documentation": text})
-    title = found.name if found.code == found.name else f"{found.code} {found.name}"
-    output.parts((title, BOLD), (f"  {found.severity}", _STYLES[found.severity]))
+    output.parts((found.title, BOLD), (f"  {found.severity}", _STYLES[found.severity]))
     output.line(f"{_properties(found)}\n", DIM)
     for line in (text or found.fix).splitlines():
         output.line(line, BOLD if line.startswith("**") else "")

@@ -27,8 +27,8 @@ def _finding(finding: Finding) -> str:
 
     if span.line == span.end_line:  # GitHub takes columns of one line only
         properties |= {"col": span.column + 1, "endColumn": span.end_column + 1}
-    title = rule.code if rule.code == rule.name else f"{rule.code} {rule.name}"
-    return _command(rule.severity, {**properties, "title": title}, f"{finding.message}. {rule.fix}")
+    properties["title"] = rule.title
+    return _command(rule.severity, properties, f"{finding.message}. {rule.fix}")
 
 
 def _note(note: Note) -> str:

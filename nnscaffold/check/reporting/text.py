@@ -96,11 +96,9 @@ def count(number: int, noun: str) -> str:
 
 def statistics(report: Report) -> Iterable[Line]:
     """How often each rule is broken, the most frequent first."""
-    counts = Counter((each.rule.code, each.rule.name) for each in report.findings)
-    severities = {each.rule.code: each.rule.severity for each in report.findings}
-    for (code, name), number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        shown = code if code == name else f"{code} {name}"
-        yield ((f"{number:>6} ", ""), (shown, severities[code]))
+    counts = Counter(each.rule for each in report.findings)
+    for rule, number in sorted(counts.items(), key=lambda item: (-item[1], item[0].code)):
+        yield ((f"{number:>6} ", ""), (rule.title, rule.severity))
 
 
 def render(report: Report) -> str:

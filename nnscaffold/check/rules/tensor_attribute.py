@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
-from nnscaffold.check.rules.asking import flat
+from nnscaffold.check.rules.shared.asking import flat
 from nnscaffold.check.values import CONTAINERS
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _register(model: ClassModel, one: Assign) -> Fix | None:
         "Register it as a buffer",
         (
             Edit(Span(whole.line, whole.column, after.end_line, start), head),
-            Edit(Span(whole.end_line, whole.end_column, whole.end_line, whole.end_column), ")"),
+            file.after(node, ")"),
         ),
         (one.attribute,),
     )

@@ -47,7 +47,7 @@ class Finding:
         return f"{self.attribute}: {self.problem}." if self.attribute else f"{self.problem}."
 
     def __str__(self) -> str:
-        label = f"{self.rule.code} {self.rule.name}" if self.rule else self.check
+        label = self.rule.title if self.rule else self.check
         parts = [part for part in (label, self.place, self.attribute) if part]
         return f"{': '.join(parts)}: {self.problem}. {self.fix}".rstrip()
 

@@ -26,6 +26,11 @@ class Rule:
     fixable: bool
     fix: str
 
+    @property
+    def title(self) -> str:
+        """Code and name, as headings and reports show them; one word where they are the same."""
+        return self.name if self.code == self.name else f"{self.code} {self.name}"
+
 
 # Code, name, how it is found (S by reading the source, R by running the module), severity (E error,
 # W warning), F if it can be rewritten; and what to do.

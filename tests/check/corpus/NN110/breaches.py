@@ -95,3 +95,58 @@ class Updated(nn.Module):
 
     def forward(self, x):
         return {name: head(x) for name, head in self.heads.items()}
+
+
+class AddedToDict(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.heads = nn.ModuleDict()
+        self.heads.add_module("keys", nn.Linear(width, 1))  # NN110
+        self.heads.add_module(name="items", module=nn.Linear(width, 1))  # NN110
+
+    def forward(self, x):
+        return {name: head(x) for name, head in self.heads.items()}
+
+
+class LocalDict(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        heads = nn.ModuleDict()
+        heads["values"] = nn.Linear(width, 1)  # NN110
+        self.heads = heads
+
+    def forward(self, x):
+        return {name: head(x) for name, head in self.heads.items()}
+
+
+class Heads(nn.ModuleDict):
+    # Has the attributes of a ModuleDict, and its own.
+    def __init__(self, width):
+        super().__init__()
+        self.add_module("pop", nn.Linear(width, 1))  # NN110
+
+    def first(self, x):
+        return next(iter(self.values()))(x)
+
+
+class AddedToHeads(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.heads = Heads(width)
+        self.heads.add_module("first", nn.Linear(width, 1))  # NN110
+        self.heads["update"] = nn.Linear(width, 1)  # NN110
+
+    def forward(self, x):
+        return self.heads.first(x)
+
+
+class AddedToList(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        self.layers.add_module("insert", nn.Linear(width, width))  # NN110
+
+    def forward(self, x):
+        for layer in self.layers.children():
+            x = layer(x)
+        return x

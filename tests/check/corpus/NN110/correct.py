@@ -82,3 +82,19 @@ class Registry:
 
 def fill(registry: Registry) -> None:
     registry.add_module("a.b", nn.Linear(1, 1))
+
+
+class AddedByName(nn.Module):
+    # `keys` is no attribute of a plain module or a list, `append` of no dictionary.
+    def __init__(self, width):
+        super().__init__()
+        self.add_module("keys", nn.Linear(width, width))
+        self.layers = nn.ModuleList()
+        self.layers.add_module("items", nn.Linear(width, width))
+        self.heads = nn.ModuleDict()
+        self.heads.add_module("append", nn.Linear(width, width))
+
+    def forward(self, x):
+        for layer in self.layers.children():
+            x = layer(x)
+        return self.heads["append"](self.keys(x))

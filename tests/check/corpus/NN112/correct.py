@@ -186,3 +186,16 @@ class Placeholder(nn.Module):
     def forward(self, x):
         x = self.linear(x)
         return x if self.norm is None else self.norm(x)
+
+
+class Weightless(nn.Module):
+    # Without state, they are in no checkpoint and miss no gradient.
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+        self.activation = nn.ReLU()
+        self.dropout = nn.Dropout()
+        self.both = nn.Sequential(nn.ReLU(), nn.Dropout())
+
+    def forward(self, x):
+        return self.linear(x)

@@ -54,3 +54,42 @@ class Grandchild(nn.Module):
 @torch.no_grad()
 def evaluate(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return model.forward(x)  # NN403
+
+
+model = Wrapper(3)
+print(model.forward(torch.ones(3)))  # NN403
+model = model.to("cpu").eval()
+print(model.inner.forward(torch.ones(3)))  # NN403
+print(nn.Sequential(nn.Linear(3, 3)).forward(torch.ones(3)))  # NN403
+
+
+def use_of_global(x: torch.Tensor) -> torch.Tensor:
+    return model.forward(x)  # NN403
+
+
+def build(width: int, deep: bool) -> nn.Module:
+    return InLoop(width, 8) if deep else Wrapper(width)
+
+
+def use_of_locals(x: torch.Tensor, deep: bool) -> torch.Tensor:
+    built = build(3, deep)
+    chosen = None
+    if deep:
+        chosen = InLoop(3, 8)
+    else:
+        chosen = Wrapper(3)
+
+    def inner(y: torch.Tensor) -> torch.Tensor:
+        return chosen.forward(y)  # NN403
+
+    return built.forward(x) + inner(x)  # NN403
+
+
+class Trainer:
+    # No module, though it has one.
+    def __init__(self, width: int, critic: nn.Module) -> None:
+        self.net = Wrapper(width)
+        self.score = critic.forward(torch.ones(3))  # NN403
+
+    def step(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net.forward(x)  # NN403

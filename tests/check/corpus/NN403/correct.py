@@ -75,3 +75,59 @@ def drive(robot: Robot, mailbox) -> int:
 
 def patch(model: nn.Module, function) -> None:
     model.forward = function
+
+
+walker = Robot()
+walker.forward(2)
+either = Called(3)
+either = Robot()
+either.forward(2)
+net = Called(3)
+net(torch.ones(3))
+
+
+def shadowed(net: Robot, x: torch.Tensor) -> None:
+    # The parameter, and not the module of the same name.
+    net.forward(3)
+
+
+def looped() -> None:
+    for net in (Robot(), Robot()):
+        net.forward(1)
+
+
+def given_the_class(Called, x):
+    # Whatever the caller calls so.
+    made = Called(3)
+    return made.forward(x)
+
+
+def replace():
+    global spare
+    spare = Robot()
+
+
+spare = Called(3)
+replace()
+spare.forward(2)
+
+
+class Driver:
+    def __init__(self, robot: Robot, net):
+        self.robot = Robot()
+        self.net = net
+
+    def step(self, x):
+        self.robot.forward(1)
+        return self.net.forward(x)
+
+    @staticmethod
+    def drive(self):
+        return self.net.forward(3)
+
+
+class Holder:
+    net = Robot()
+
+    def step(self):
+        return self.net.forward(3)

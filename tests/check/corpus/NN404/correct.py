@@ -35,6 +35,12 @@ class Packed(nn.Module):
         return self.gru(packed)[1]
 
 
+class PackedByName(Packed):
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor):
+        packed = pack_padded_sequence(x, lengths.to("cpu"), batch_first=True)
+        return self.gru(packed)[1]
+
+
 class OutsideForward(nn.Module):
     def __init__(self, width):
         super().__init__()

@@ -1,10 +1,12 @@
-"""NN601 and NN602: what a public module's signature and docstring say."""
+"""NN602: docstrings that lack arguments or shapes."""
 
 from __future__ import annotations
 
 import ast
 import re
 from typing import TYPE_CHECKING
+
+from nnscaffold.check.rules.shared.signatures import is_public, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
 _SHAPES = re.compile(r"\bshapes?\b|\(\s*(?:\*|N|B|\.\.\.|batch)\b|\[\s*(?:B|N|batch)\b", re.I)
 
 
-def _is_public(model: ClassModel) -> bool:
-    return not model.name.startswith("_") and model.node not in model.file.local_classes
-
-
 def _is_documented(name: str, text: str) -> bool:
     """Whether a docstring has an entry for an argument, or names it as code."""
     word = rf"\b{re.escape(name)}\b"
@@ -26,30 +24,9 @@ def _is_documented(name: str, text: str) -> bool:
     return bool(re.search(entry, text, re.MULTILINE))
 
 
-def find_untyped(model: ClassModel) -> Iterator[Finding]:
-    """NN601: an argument or result of `__init__` or `forward` without an annotation."""
-    if not _is_public(model):
-        return
-    for name in ("__init__", "forward"):
-        function = model.methods.get(name)
-        if function is None:
-            continue
-        spec = function.args
-        parameters = [*spec.posonlyargs, *spec.args][1:] + spec.kwonlyargs
-        parameters += [one for one in (spec.vararg, spec.kwarg) if one]
-        missing = [one.arg for one in parameters if one.annotation is None]
-        if name == "forward" and function.returns is None:
-            missing.append("the result")
-        if missing:
-            message = f"`{name}` has no annotation for {', '.join(missing)}"
-            yield model.file.finding(
-                "NN601", model.file.head(function), message, f"{model.name}.{name}"
-            )
-
-
-def find_undocumented(model: ClassModel) -> Iterator[Finding]:
+def find(model: ClassModel) -> Iterator[Finding]:
     """NN602: no docstring, or one without the arguments or the shapes."""
-    if not _is_public(model):
+    if not is_public(model):
         return
     text = ast.get_docstring(model.node) or ""
     constructor, forward = model.methods.get("__init__"), model.methods.get("forward")
@@ -65,8 +42,7 @@ def find_undocumented(model: ClassModel) -> Iterator[Finding]:
     whole = "\n".join(texts)
     missing = []
     if constructor is not None:
-        spec = constructor.args
-        names = [one.arg for one in ([*spec.posonlyargs, *spec.args][1:] + spec.kwonlyargs)]
+        names = [one.arg for one in parameters_of(constructor)]
         unsaid = [name for name in names if not _is_documented(name, whole)]
         if unsaid:
             missing.append(f"the arguments {', '.join(unsaid)}")

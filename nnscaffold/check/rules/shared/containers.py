@@ -1,12 +1,13 @@
-"""NN103 and NN104: modules and parameters in plain containers."""
+"""Modules and parameters in plain containers: what NN103 and NN104 share."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.finding import Edit, Fix, Span
-from nnscaffold.check.torch_names import DICT_KEYS, RESERVED_KEYS
+from nnscaffold.check.finding import Edit, Fix
+from nnscaffold.check.rules.shared.keys import problem_of, reserved_keys
+from nnscaffold.check.rules.shared.syntax import last_name
 from nnscaffold.check.values import CONTAINERS, contained
 
 if TYPE_CHECKING:
@@ -21,9 +22,12 @@ _FATES = {
     "module": "they are not moved, trained or saved",
     "parameter": "no optimizer sees them, and they are not saved",
 }
-_RESERVED = RESERVED_KEYS | DICT_KEYS | {""}
 # What lists and dictionaries can do, and `ModuleList` and `ModuleDict` cannot.
 _UNKNOWN_TO_LISTS = frozenset({"remove", "sort", "reverse", "index", "count", "copy", "clear"})
+_UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
+# Containers and iterators, by the names of what makes them.
+_PLAIN = frozenset({"OrderedDict", "defaultdict", "deque", "frozenset"})
+_ITERATORS = frozenset({"filter", "iter", "map", "reversed", "zip"})
 # Functions that only go through what they are given.
 _ITERATING = frozenset(
     {
@@ -31,20 +35,10 @@ _ITERATING = frozenset(
         *("all", "range", "ModuleList", "Sequential", "ParameterList", "append", "extend", "print"),
     }
 )
-_UNKNOWN_TO_DICTS = frozenset({"get", "setdefault", "popitem", "copy", "fromkeys"})
 
 
-def find_modules(model: ClassModel) -> Iterator[Finding]:
-    """NN103: modules in a plain container on `self`."""
-    yield from _find(model, "NN103", "module")
-
-
-def find_parameters(model: ClassModel) -> Iterator[Finding]:
-    """NN104: parameters in a plain container on `self`."""
-    yield from _find(model, "NN104", "parameter")
-
-
-def _find(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
+def find_in_containers(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
+    """The modules or the parameters (`kind`) in plain containers on `self`."""
     reported: set[str] = set()
     for one in model.assigns:
         if one.where.function in model.in_forward or one.attribute in model.deleted:
@@ -54,8 +48,7 @@ def _find(model: ClassModel, code: str, kind: str) -> Iterator[Finding]:
         if not _is_plain(model, one, kind):
             continue
         reported.add(one.attribute)
-        word = f"a plain {_kind_of(one)}"
-        message = f"`self.{one.attribute}` keeps {kind}s in {word}: {_FATES[kind]}"
+        message = f"`self.{one.attribute}` keeps {kind}s in {_container_of(one)}: {_FATES[kind]}"
         fix = _fix(model, one, kind) if one.how == "assign" else None
         yield model.file.finding(code, one.node, message, f"{model.name}.{one.attribute}", fix)
 
@@ -90,15 +83,18 @@ def _counts(value: Value, kind: str) -> bool:
     return True
 
 
-def _kind_of(one: Assign) -> str:
-    kinds = [
-        value.name.rpartition(".")[2] or value.kind
-        for value in one.values
-        if value.kind in CONTAINERS
-    ]
-    if kinds:
-        return kinds[0]
-    return "list" if one.how == "grow" else "dict"
+def _container_of(one: Assign) -> str:
+    """What keeps them, in words: `a plain dict`, `a generator`."""
+    for value in one.values:
+        if isinstance(value.node, ast.GeneratorExp):
+            return "a generator"
+        called = last_name(value.node.func) if isinstance(value.node, ast.Call) else ""
+        if called in _ITERATORS:
+            return "an iterator"
+        if value.kind in CONTAINERS:
+            named = called if called in _PLAIN else value.name.rpartition(".")[2]
+            return f"a plain {named or value.kind}"
+    return "a plain list" if one.how == "grow" else "a plain dict"
 
 
 def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
@@ -114,25 +110,22 @@ def _fix(model: ClassModel, one: Assign, kind: str) -> Fix | None:
     lists = {"module": "ModuleList", "parameter": "ParameterList"}
     dicts = {"module": "ModuleDict", "parameter": "ParameterDict"}
     if value.kind == "dict":
-        if not _has_text_keys(model, one, one.value):
-            return None
         name = f"torch.nn.{dicts[kind]}"
+        if not _has_text_keys(model, one, one.value, reserved_keys(name)):
+            return None
     else:
         name = f"torch.nn.{lists[kind]}"
     file = model.file
     spelled, imports = file.spelled(name)
-    span = file.span(one.value)
     text = file.text_of(one.value)
     if isinstance(one.value, ast.Tuple) and not text.startswith("("):
         # A comma too many: `self.conv = nn.Conv1d(1, 1, 1),`.
         text = f"[{text.rstrip().removesuffix(',')}]"
-        edits: tuple[Edit, ...] = (Edit(span, f"{spelled}({text})"),)
+        edits: tuple[Edit, ...] = (file.replace(one.value, f"{spelled}({text})"),)
     elif isinstance(one.value, ast.List | ast.Dict) and not ast.unparse(one.value).strip("[]{}"):
-        edits = (Edit(span, f"{spelled}()"),)
+        edits = (file.replace(one.value, f"{spelled}()"),)
     else:
-        start = Span(span.line, span.column, span.line, span.column)
-        end = Span(span.end_line, span.end_column, span.end_line, span.end_column)
-        edits = (Edit(start, f"{spelled}("), Edit(end, ")"))
+        edits = (file.before(one.value, f"{spelled}("), file.after(one.value, ")"))
     summary = f"Keep them in `{spelled}`"
     return Fix(summary, (*edits, *imports), (f"{one.attribute}.*",))
 
@@ -145,11 +138,8 @@ def _meets_strangers(model: ClassModel, name: str) -> bool:
             operands = [node.left, node.right]
         elif isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
-        elif isinstance(node, ast.Call):
-            called = node.func
-            last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            if last not in _ITERATING:
-                operands = [*node.args, *(keyword.value for keyword in node.keywords)]
+        elif isinstance(node, ast.Call) and last_name(node.func) not in _ITERATING:
+            operands = [*node.args, *(keyword.value for keyword in node.keywords)]
         for operand in operands:
             while isinstance(operand, ast.Subscript) and isinstance(operand.slice, ast.Slice):
                 operand = operand.value
@@ -181,7 +171,10 @@ def _is_used_otherwise(model: ClassModel, one: Assign) -> bool:
     return False
 
 
-def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
+def _has_text_keys(
+    model: ClassModel, one: Assign, value: ast.expr, reserved: frozenset[str]
+) -> bool:
+    """Whether all keys of a dictionary are texts under which something can be registered."""
     keys: list[ast.expr | None] = []
     if isinstance(value, ast.Dict):
         keys += value.keys
@@ -199,13 +192,13 @@ def _has_text_keys(model: ClassModel, one: Assign, value: ast.expr) -> bool:
                 and isinstance(target.value, ast.Attribute)
                 and target.value.attr == one.attribute
             ]
-    return all(_is_text(key) for key in keys)
+    return all(_is_key(key, reserved) for key in keys)
 
 
-def _is_text(key: ast.expr | None) -> bool:
+def _is_key(key: ast.expr | None, reserved: frozenset[str]) -> bool:
     if isinstance(key, ast.Constant):
         text = key.value
-        return isinstance(text, str) and "." not in text and text not in _RESERVED
+        return isinstance(text, str) and not problem_of(text, reserved)
     if isinstance(key, ast.JoinedStr):
         return "." not in "".join(
             str(part.value) for part in key.values if isinstance(part, ast.Constant)

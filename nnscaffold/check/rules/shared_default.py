@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import flat
+from nnscaffold.check.rules.shared.asking import flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
 
@@ -17,30 +18,29 @@ if TYPE_CHECKING:
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN111: a module with state, or a tensor, as a default argument or class attribute."""
     for name, function in model.methods.items():
-        spec = function.args
-        positional = [*spec.posonlyargs, *spec.args]
-        pairs = [
-            *zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True),
-            *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
-        ]
-        for parameter, default in pairs:
-            if default is not None and (what := _shared(model, default)):
+        for parameter, default in _defaults(function):
+            if what := _shared(model, default):
                 message = f"the default of `{parameter.arg}` is {what} that all instances share"
                 where = f"{model.name}.{name}"
                 yield model.file.finding("NN111", default, message, where)
     for statement in model.node.body:
-        if isinstance(statement, ast.Assign):
-            targets: list[ast.expr] = statement.targets
-            value: ast.expr | None = statement.value
-        elif isinstance(statement, ast.AnnAssign):
-            targets, value = [statement.target], statement.value
-        else:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
             continue
-        what = _shared(model, value) if value is not None else ""
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         names = [target.id for target in targets if isinstance(target, ast.Name)]
-        if what and names:
+        if names and (what := _shared(model, statement.value)):
             message = f"the class attribute `{names[0]}` is {what} that all instances share"
             yield model.file.finding("NN111", statement, message, f"{model.name}.{names[0]}")
+
+
+def _defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
+    """The parameters of a function that have a default, each with that."""
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    yield from zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+    for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        if default is not None:
+            yield parameter, default
 
 
 def _shared(model: ClassModel, node: ast.expr) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import flat
+from nnscaffold.check.rules.shared.asking import flat
+from nnscaffold.check.rules.shared.syntax import last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
-
 
 _RESOURCES = frozenset(
     {
@@ -65,15 +65,13 @@ def _passed_on(value: ast.expr | None) -> set[int]:
         for call in (ast.walk(value) if value is not None else ())
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name | ast.Attribute)
-        and _called(call) not in ("partial", "dict", "list", "tuple", *_COLLECTIONS)
+        and last_name(call.func) not in ("partial", "dict", "list", "tuple", *_COLLECTIONS)
         for given in (*call.args, *(keyword.value for keyword in call.keywords))
         if isinstance(given, ast.Lambda)
     }
 
 
 def _is_partial_of_lambda(node: ast.Call) -> bool:
-    return _called(node) == "partial" and any(isinstance(one, ast.Lambda) for one in node.args)
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return last_name(node.func) == "partial" and any(
+        isinstance(one, ast.Lambda) for one in node.args
+    )

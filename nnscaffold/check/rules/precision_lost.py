@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.asking import keyword, mentions
+from nnscaffold.check.rules.shared.syntax import keyword, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,16 @@ _COMPLEX = frozenset({"torch.polar", "torch.complex", "torch.view_as_complex"})
 
 
 def find(model: ClassModel) -> Iterator[Finding]:
-    """NN303: a constant that overflows float16, or a complex buffer that a cast cuts."""
+    """NN303: a constant that overflows float16, or what a cast rounds or cuts."""
+    yield from _find_fills(model)
+    yield from _find_positions(model)
+    yield from _find_factors(model)
+    if not model.overrides("_apply"):
+        yield from _find_complex_buffers(model)
+
+
+def _find_fills(model: ClassModel) -> Iterator[Finding]:
+    """Constants out of float16's range that a tensor is filled with."""
     for call in model.forward_calls():
         if call.method not in _FILLS and call.name.rpartition(".")[2] not in _FILLS:
             continue
@@ -33,11 +42,13 @@ def find(model: ClassModel) -> Iterator[Finding]:
         for given, held in zip(nodes, values, strict=False):
             large = any(isinstance(v.node, ast.expr) and _is_too_large(v.node) for v in held)
             if large and not _is_wide(call):
-                text = ast.unparse(given)
-                message = f"{text} is out of the range of float16"
+                message = f"{ast.unparse(given)} is out of the range of float16"
                 where = f"{model.name}.{call.where.function}"
                 yield model.file.finding("NN303", given, message, where)
-    yield from _find_positions(model)
+
+
+def _find_factors(model: ClassModel) -> Iterator[Finding]:
+    """Constants out of float16's range that something is multiplied by."""
     for name, method in model.methods.items():
         if name not in model.in_forward:
             continue
@@ -48,15 +59,15 @@ def find(model: ClassModel) -> Iterator[Finding]:
             for part in ast.walk(test)
         }
         for node in ast.walk(method):
-            if id(node) in asked:
+            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
                 continue
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-                for side in (node.left, node.right):
-                    if _is_too_large(side):
-                        message = f"{ast.unparse(side)} is out of the range of float16"
-                        yield model.file.finding("NN303", side, message, f"{model.name}.{name}")
-    if model.overrides("_apply"):
-        return
+            for side in (node.left, node.right):
+                if id(node) not in asked and _is_too_large(side):
+                    message = f"{ast.unparse(side)} is out of the range of float16"
+                    yield model.file.finding("NN303", side, message, f"{model.name}.{name}")
+
+
+def _find_complex_buffers(model: ClassModel) -> Iterator[Finding]:
     for one in model.assigns:
         if one.how == "buffer" and _is_complex(model, one):
             message = (

@@ -18,8 +18,6 @@ _EVERYTHING = frozenset(
         *("named_modules", "get_submodule", "get_parameter"),
     }
 )
-
-
 # What is given to one of these is not used by it: it is changed, or copied.
 _COPYING = ("torch.nn.init.", "torch.nn.Transformer", "copy.")
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.rules.shared.syntax import without_call
 from nnscaffold.check.torch_names import NO_GRAD
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
 
 
 def _is_without_gradients(file: File, node: ast.expr) -> bool:
-    called = node.func if isinstance(node, ast.Call) else node
-    name = file.names.qualified(called)
+    name = file.names.qualified(without_call(node))
     return name in NO_GRAD or name.rpartition(".")[2] in ("no_grad", "inference_mode")
 
 

@@ -1,0 +1,95 @@
+"""NN102: what is registered before `super().__init__()`."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.rules.shared.constructors import calls_in_constructor, initialises
+from nnscaffold.check.rules.shared.edits import start_of
+from nnscaffold.check.rules.shared.syntax import has_docstring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnscaffold.check.events import Call
+    from nnscaffold.check.file import Function
+    from nnscaffold.check.finding import Finding
+    from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.values import Value
+
+
+def find(model: ClassModel) -> Iterator[Finding]:
+    """NN102: something is registered before the constructor of `nn.Module` ran."""
+    constructor = model.methods.get("__init__")
+    initialising = [call for call in calls_in_constructor(model) if initialises(model, call)]
+    if constructor is None or not initialising:
+        return
+    first = min(initialising, key=lambda call: call.order)
+    early = [
+        one
+        for one in model.assigns
+        if one.order < first.order
+        and one.where.function in model.in_constructor
+        and (one.how in ("buffer", "parameter", "module") or _registers(one.values, one.how))
+    ]
+    for one in early[:1]:
+        name = f"{model.name}.{one.attribute}"
+        message = f"`self.{one.attribute}` is registered before `super().__init__()`"
+        if one.attribute == "*":
+            message = "something is registered before `super().__init__()`"
+        node: ast.AST = one.node
+        if one.where.function != "__init__":
+            calls = (
+                call.node
+                for call in calls_in_constructor(model)
+                if call.method == one.where.function
+            )
+            node = next(calls, node)
+        fix = _earlier(model, constructor, first)
+        yield model.file.finding("NN102", node, message, name, fix)
+
+
+def _registers(values: list[Value], how: str) -> bool:
+    kinds = ("module", "parameter")
+    return how in ("assign", "setattr") and any(value.kind in kinds for value in values)
+
+
+def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None:
+    """Move the call before the first statement, if it needs nothing from those between."""
+    file = model.file
+    statement = next(
+        (one for one in constructor.body if isinstance(one, ast.Expr) and one.value is call.node),
+        None,
+    )
+    parameters = {one.arg for one in (*constructor.args.args, *constructor.args.kwonlyargs)}
+    used = {
+        part.id for one in call.node.args for part in ast.walk(one) if isinstance(part, ast.Name)
+    }
+    used |= {
+        part.id
+        for one in call.node.keywords
+        for part in ast.walk(one.value)
+        if isinstance(part, ast.Name)
+    }
+    if statement is None or not used <= parameters:
+        return None
+    first = constructor.body[1] if has_docstring(constructor) else constructor.body[0]
+    span, text = file.span(statement), file.text_of(statement)
+    line = file.lines[span.line - 1]
+    alone = (
+        not line[: span.column].strip()
+        and not file.lines[span.end_line - 1][span.end_column :].strip()
+    )
+    place = start_of(file, first)
+    indent = file.lines[place.line - 1][: place.column]
+    if not alone or indent.strip():
+        return None
+    removal = Edit(Span(span.line, 0, span.end_line + 1, 0), "")
+    if span.end_line >= len(file.lines):
+        # The last line has none after it: what goes is the end of the line before.
+        begin = (span.line - 1, len(file.lines[span.line - 2]))
+        removal = Edit(Span(*begin, span.end_line, span.end_column), "")
+    insertion = Edit(place, f"{text}\n{indent}")
+    return Fix("Move `super().__init__()` before it", (insertion, removal))

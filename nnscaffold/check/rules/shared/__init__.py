@@ -1,0 +1,1 @@
+"""What several rules share: questions that they ask, and edits that they make."""

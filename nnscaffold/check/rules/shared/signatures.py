@@ -1,0 +1,21 @@
+"""Questions about public modules and their signatures."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnscaffold.check.file import Function
+    from nnscaffold.check.model import ClassModel
+
+
+def is_public(model: ClassModel) -> bool:
+    """Whether others may use a class: it has no underscore, and stands in no function."""
+    return not model.name.startswith("_") and model.node not in model.file.local_classes
+
+
+def parameters_of(function: Function) -> list[ast.arg]:
+    """The parameters of a method that a caller may name, without `self`."""
+    spec = function.args
+    return [*spec.posonlyargs, *spec.args][1:] + spec.kwonlyargs
