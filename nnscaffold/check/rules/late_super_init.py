@@ -76,20 +76,18 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
     if statement is None or not used <= parameters:
         return None
     first = constructor.body[1] if has_docstring(constructor) else constructor.body[0]
-    span, text = file.span(statement), file.text_of(statement)
-    line = file.lines[span.line - 1]
-    alone = (
-        not line[: span.column].strip()
-        and not file.lines[span.end_line - 1][span.end_column :].strip()
-    )
+    span, begin = file.span(statement), start_of(file, statement)
+    after = file.lines[span.end_line - 1][span.end_column :].strip()
+    alone = not file.lines[span.line - 1][: span.column].strip() and after[:1] in ("", "#")
     place = start_of(file, first)
-    indent = file.lines[place.line - 1][: place.column]
-    if not alone or indent.strip():
+    if not alone or file.lines[place.line - 1][: place.column].strip():
         return None
-    removal = Edit(Span(span.line, 0, span.end_line + 1, 0), "")
+    # With the comments above it and behind it.
+    moved = "\n".join(file.lines[begin.line - 1 : span.end_line])
+    removal = Edit(Span(begin.line, 0, span.end_line + 1, 0), "")
     if span.end_line >= len(file.lines):
         # The last line has none after it: what goes is the end of the line before.
-        begin = (span.line - 1, len(file.lines[span.line - 2]))
-        removal = Edit(Span(*begin, span.end_line, span.end_column), "")
-    insertion = Edit(place, f"{text}\n{indent}")
+        end = (span.end_line, len(file.lines[span.end_line - 1]))
+        removal = Edit(Span(begin.line - 1, len(file.lines[begin.line - 2]), *end), "")
+    insertion = Edit(Span(place.line, 0, place.line, 0), f"{moved}\n")
     return Fix("Move `super().__init__()` before it", (insertion, removal))
