@@ -6,6 +6,7 @@ The corpus has neither, for the checker only reads it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -194,6 +195,10 @@ def pairs() -> list[tuple[Tensor, Tensor]]:
 # Functions and methods that call a model: from their file and the model to what they return.
 FUNCTIONS: dict[str, Callable[[ModuleType, nn.Module], object]] = {
     "NN403/evaluate": lambda file, model: file.evaluate(model, *rows()),
+    "NN403/use_of_global": lambda file, model: with_global(file, model).use_of_global(*rows()),
+    "NN403/Trainer": lambda file, model: with_net(file.Trainer(3, nn.Identity()), model).step(
+        *rows()
+    ),
     "NN406/evaluate": lambda file, model: file.evaluate(model, pairs()),
     "NN406/validation_loss": lambda file, model: file.validation_loss(
         model, *rows(), torch.zeros(3, 4)
@@ -208,6 +213,19 @@ FUNCTIONS: dict[str, Callable[[ModuleType, nn.Module], object]] = {
         model, rows()[0], list(rows())
     ),
 }
+
+
+def with_global(file: ModuleType, model: nn.Module) -> Any:
+    """The file, with a model for its own."""
+    return SimpleNamespace(
+        use_of_global=FunctionType(file.use_of_global.__code__, {**vars(file), "model": model})
+    )
+
+
+def with_net(trainer: Any, model: nn.Module) -> Any:
+    """The trainer, with a model for its network."""
+    trainer.net = model
+    return trainer
 
 
 def with_linear(classifier: nn.Module, model: nn.Module) -> Any:
