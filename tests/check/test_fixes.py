@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import textwrap
 from collections import Counter
 from fnmatch import filter as matching
 from fnmatch import fnmatchcase
@@ -67,6 +68,47 @@ def test_a_tensor_that_should_learn_is_left_to_its_author() -> None:
     (found,) = (one for one in findings_of(text) if one.name == "ShouldLearn.scale")
     assert found.fix is None
     assert "should be a parameter" in found.message
+
+
+# A fix that would break the line is not offered.
+LEFT_ALONE = {
+    "an argument that is made before": """
+        class Scaled(Base):
+            def __init__(self, width):
+                self.scale = torch.ones(width)
+                hidden = 2 * width
+                super().__init__(hidden)
+    """,
+    "brackets around the parameter": """
+        class Scaled(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.scale = (nn.Parameter(torch.ones(width))).half()
+    """,
+    "brackets around the method": """
+        class Scaled(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.scale = (nn.Parameter(torch.ones(width)).half)()
+    """,
+}
+BASE = """
+import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.hidden = hidden
+"""
+
+
+@pytest.mark.parametrize("reason", LEFT_ALONE)
+def test_what_a_fix_would_break_is_left_alone(reason: str) -> None:
+    text = BASE + textwrap.dedent(LEFT_ALONE[reason])
+    (found,) = (one for one in findings_of(text) if one.name == "Scaled.scale")
+    assert found.fix is None
 
 
 class File(NamedTuple):

@@ -13,7 +13,7 @@ from nnscaffold.check.rules.shared.syntax import has_docstring
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.events import Call
+    from nnscaffold.check.events import Assign, Call
     from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN102: something is registered before the constructor of `nn.Module` ran."""
-    constructor = model.methods.get("__init__")
-    initialising = [call for call in calls_in_constructor(model) if initialises(model, call)]
-    if constructor is None or not initialising:
+    constructor, first = model.methods.get("__init__"), _first_call(model)
+    if constructor is None or first is None:
         return
-    first = min(initialising, key=lambda call: call.order)
     early = [
         one
         for one in model.assigns
@@ -49,6 +47,24 @@ def find(model: ClassModel) -> Iterator[Finding]:
             node = next(calls, node)
         fix = _earlier(model, constructor, first)
         yield model.file.finding("NN102", node, message, name, fix)
+
+
+def stays_early(model: ClassModel, one: Assign) -> bool:
+    """Whether it is assigned before a `super().__init__()` that no fix can move before it."""
+    constructor, first = model.methods.get("__init__"), _first_call(model)
+    return (
+        constructor is not None
+        and first is not None
+        and one.order < first.order
+        and one.where.function in model.in_constructor
+        and _earlier(model, constructor, first) is None
+    )
+
+
+def _first_call(model: ClassModel) -> Call | None:
+    """The first call that reaches the constructor of `nn.Module`."""
+    calls = (call for call in calls_in_constructor(model) if initialises(model, call))
+    return min(calls, key=lambda call: call.order, default=None)
 
 
 def _registers(values: list[Value], how: str) -> bool:
