@@ -2,13 +2,14 @@
 
 `precision/verdicts.csv` holds what was read by hand: a finding is true where its line does what the
 contract's rule says. The packages of `WHOLE` were read finding by finding, of the others a sample.
-A verdict belongs to a line by its text and its rule, so that it survives changes of the checker.
+A verdict belongs to a finding by the package's version, the file, the rule, the name that the
+finding is about and the text of its line, so that it survives changes of the checker. One without a
+name is of a finding that was gone when names came in.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
 import json
 import random
@@ -20,21 +21,29 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from nnscaffold.check.analysis import Index, Source, find, summarise
-from nnscaffold.contract.rules import RULES
+from nnscaffold.check import Settings, check_paths
+from nnscaffold.contract import RULES
 
 HERE = Path(__file__).resolve().parent / "precision"
 WHOLE = ("timm", "torchvision", "kornia", "segmentation_models_pytorch")
-OFF_BY_DEFAULT = ("NN502", "NN601", "NN602")
 # What pip calls a package that is imported under another name.
 DISTRIBUTIONS = {"open_clip": "open_clip_torch"}
 # Of a package with hundreds of architectures, as many of them, drawn with this seed.
 ARCHITECTURES = {"transformers": ("models", 40)}
 SEED = 0
 
-# Package, file, rule and the text of the line.
-Key = tuple[str, str, str, str]
+
+class Key(NamedTuple):
+    """What tells a finding from others, but for a twin on another line of the same text."""
+
+    package: str
+    version: str
+    file: str
+    code: str
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,16 @@ def read_verdicts() -> dict[Key, Verdict]:
     with (HERE / "verdicts.csv").open(encoding="utf-8", newline="") as file:
         verdicts = [
             Verdict(
-                (row["package"], row["file"], row["code"], row["text"]),
-                row["verdict"] == "true",
-                row["why"],
+                Key(*(row[field] for field in Key._fields)), row["verdict"] == "true", row["why"]
             )
             for row in csv.DictReader(file)
         ]
     return {verdict.key: verdict for verdict in verdicts}
+
+
+def verdict_of(key: Key, verdicts: dict[Key, Verdict]) -> Verdict | None:
+    """The verdict on a finding, by its name or from before names came in."""
+    return verdicts.get(key) or verdicts.get(key._replace(name=""))
 
 
 def download(package: str, version: str, folder: Path) -> None:
@@ -92,42 +104,38 @@ def draw_architectures(package: str, root: Path) -> None:
             shutil.rmtree(root / name / folder)
 
 
-def check(package: str, root: Path) -> list[Key]:
+def check(package: str, version: str, root: Path) -> list[Key]:
     """The findings in a package, by the rules that are on by default."""
-    sources = []
-    for path in sorted(root.rglob("*.py")):
-        parts = [package, *path.relative_to(root).with_suffix("").parts]
-        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        try:
-            source = Source(str(path), module, path.read_text(encoding="utf-8"))
-            sources.append((source, ast.parse(source.text)))
-        except (SyntaxError, UnicodeDecodeError) as error:
-            print(f"skipped: {path}: {error}", file=sys.stderr)
-    index = Index([summarise(source, tree) for source, tree in sources])
-    found = []
-    for source, tree in sources:
-        lines = source.text.split("\n")
-        file = Path(source.path).relative_to(root).as_posix()
-        for finding in find(source, tree, index):
-            if finding.rule.code not in OFF_BY_DEFAULT:
-                text = lines[finding.span.line - 1].strip()
-                found.append((package, file, finding.rule.code, text))
-    return found
+    report = check_paths([root], Settings(root=root.parent))
+    for note in report.notes:
+        print(f"skipped: {note.path}: {note.message}", file=sys.stderr)
+    return [
+        Key(
+            package,
+            version,
+            Path(one.path).resolve().relative_to(root.resolve()).as_posix(),
+            one.rule.code,
+            one.name,
+            report.lines[one.path, one.span.line].strip(),
+        )
+        for one in report.findings
+    ]
 
 
 def show(found: list[Key], verdicts: dict[Key, Verdict]) -> None:
     """Print the findings without a verdict, and the precision of each rule."""
-    for key in found:
-        if key not in verdicts and key[0] in WHOLE:
-            print("no verdict: {}/{}: {} {}".format(*key))
-    judged = [verdicts[key] for key in found if key in verdicts]
-    true = Counter(verdict.key[2] for verdict in judged if verdict.is_true)
-    total = Counter(verdict.key[2] for verdict in judged)
-    unjudged = Counter(key[2] for key in found if key not in verdicts)
-    present = {*found}
+    read = [(key, verdict_of(key, verdicts)) for key in found]
+    for key, verdict in read:
+        if verdict is None and key.package in WHOLE:
+            print(f"no verdict: {key.package}/{key.file}: {key.code} {key.name}: {key.text}")
+    judged = [verdict for _, verdict in read if verdict]
+    true = Counter(verdict.key.code for verdict in judged if verdict.is_true)
+    total = Counter(verdict.key.code for verdict in judged)
+    unjudged = Counter(key.code for key, verdict in read if verdict is None)
+    present = {verdict.key for verdict in judged}
     missing = [one for one in verdicts.values() if one.key not in present]
-    lost = Counter(one.key[2] for one in missing if one.is_true)
-    cleared = Counter(one.key[2] for one in missing if not one.is_true)
+    lost = Counter(one.key.code for one in missing if one.is_true)
+    cleared = Counter(one.key.code for one in missing if not one.is_true)
     print(
         f"\n{'rule':<30}{'severity':<10}{'true':>12}{'':>8}{'unread':>8}{'cleared':>8}{'lost':>6}"
     )
@@ -137,7 +145,7 @@ def show(found: list[Key], verdicts: dict[Key, Verdict]) -> None:
             f"{_ratio(true[code], total[code])}{unjudged[code]:>8}{cleared[code]:>8}{lost[code]:>6}"
         )
     print(f"{'all':<40}{_ratio(true.total(), total.total())}")
-    whole = [verdict.is_true for verdict in judged if verdict.key[0] in WHOLE]
+    whole = [verdict.is_true for verdict in judged if verdict.key.package in WHOLE]
     print(f"{'the packages read as a whole':<40}{_ratio(sum(whole), len(whole))}")
 
 
@@ -163,7 +171,9 @@ def main() -> None:
             if root.is_dir():
                 # `site-packages/timm`, or `timm/timm` where each wheel has a folder of its own.
                 inner = root / package
-                found += check(package, inner if (inner / "__init__.py").is_file() else root)
+                found += check(
+                    package, version, inner if (inner / "__init__.py").is_file() else root
+                )
             else:
                 print(f"not there: {root}", file=sys.stderr)
     show(found, read_verdicts())

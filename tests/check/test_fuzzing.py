@@ -12,6 +12,8 @@ import pytest
 from rewriting import findings_of, rewritten
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*/*.py"))
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+TORCH = Path(sysconfig.get_path("purelib")) / "torch"
 _TOKENS = (
     "self.x",
     "None",
@@ -81,12 +83,19 @@ def test_many_mutants_of_the_corpus(path: Path) -> None:
     assert check_mutants(path, 120) > 10
 
 
-def check_tree(root: Path) -> int:
-    """Check every file of a tree by itself; returns how many could be."""
+def sources_below(root: Path) -> list[Path]:
+    """The files of Python of a tree, but not of the packages that are installed in it."""
+    return [
+        path
+        for path in sorted(root.rglob("*.py"))
+        if "site-packages" not in path.relative_to(root).parts
+    ]
+
+
+def check_files(paths: list[Path]) -> int:
+    """Check every file by itself; returns how many of them are Python."""
     checked = 0
-    for path in sorted(root.rglob("*.py")):
-        if "site-packages" in path.relative_to(root).parts:
-            continue
+    for path in paths:
         try:
             text = path.read_text(encoding="utf-8")
             with warnings.catch_warnings(action="ignore"):
@@ -98,12 +107,16 @@ def check_tree(root: Path) -> int:
     return checked
 
 
+@pytest.mark.parametrize("root", [STANDARD_LIBRARY, TORCH], ids=["the-standard-library", "torch"])
+def test_a_sample(root: Path) -> None:
+    assert check_files(random.Random(0).sample(sources_below(root), 100)) > 90
+
+
 @pytest.mark.slow
 def test_the_standard_library() -> None:
-    assert check_tree(Path(sysconfig.get_path("stdlib"))) > 500
+    assert check_files(sources_below(STANDARD_LIBRARY)) > 500
 
 
 @pytest.mark.slow
 def test_all_of_torch() -> None:
-    torch = Path(sysconfig.get_path("purelib")) / "torch"
-    assert check_tree(torch) > 1000
+    assert check_files(sources_below(TORCH)) > 1000

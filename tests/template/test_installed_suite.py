@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from .conftest import Program, Render
 
+# The tests of the modules of a new repository.
+STARTERS = ("tests/layers/test_conv_block.py", "tests/models/test_digit_classifier.py")
+
 
 @pytest.fixture(scope="module")
 def repository(render: Render) -> Path:
@@ -35,9 +38,8 @@ def _installed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
         ("ruff", "check", "--no-cache"),
         ("ruff", "format", "--check", "--no-cache"),
         ("scaffolder", "check", "--no-cache", "--select", "ALL"),
-        ("pytest", "-q", "-m", "not slow", "tests/layers/test_conv_block.py", "tests/models"),
+        ("pytest", "-q", "-m", "not slow", *STARTERS),
         pytest.param(("mypy",), marks=pytest.mark.slow),
-        pytest.param(("pytest", "-q", "tests"), marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )
@@ -45,6 +47,17 @@ def test_a_repository_of_all_kinds_passes(
     repository: Path, program: Program, command: tuple[str, ...]
 ) -> None:
     assert "is not installed" not in program(repository, *command)
+
+
+@pytest.mark.slow
+def test_a_repository_as_it_begins_passes_what_uses_the_suite(
+    render: Render, program: Program
+) -> None:
+    # The other kinds pass with the same suite as a part of the repository: `test_kinds.py`.
+    repository = render(package=PACKAGE, contract="package")
+    assert "is not installed" not in program(
+        repository, "pytest", "-q", "tests/layers", "tests/models", "tests/test_export.py"
+    )
 
 
 def test_the_suite_is_that_of_the_package(repository: Path, program: Program) -> None:

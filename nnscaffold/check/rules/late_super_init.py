@@ -13,7 +13,7 @@ from nnscaffold.check.rules.shared.syntax import has_docstring
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.events import Call
+    from nnscaffold.check.events import Assign, Call
     from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
 def find(model: ClassModel) -> Iterator[Finding]:
     """NN102: something is registered before the constructor of `nn.Module` ran."""
-    constructor = model.methods.get("__init__")
-    initialising = [call for call in calls_in_constructor(model) if initialises(model, call)]
-    if constructor is None or not initialising:
+    constructor, first = model.methods.get("__init__"), _first_call(model)
+    if constructor is None or first is None:
         return
-    first = min(initialising, key=lambda call: call.order)
     early = [
         one
         for one in model.assigns
@@ -49,6 +47,24 @@ def find(model: ClassModel) -> Iterator[Finding]:
             node = next(calls, node)
         fix = _earlier(model, constructor, first)
         yield model.file.finding("NN102", node, message, name, fix)
+
+
+def stays_early(model: ClassModel, one: Assign) -> bool:
+    """Whether it is assigned before a `super().__init__()` that no fix can move before it."""
+    constructor, first = model.methods.get("__init__"), _first_call(model)
+    return (
+        constructor is not None
+        and first is not None
+        and one.order < first.order
+        and one.where.function in model.in_constructor
+        and _earlier(model, constructor, first) is None
+    )
+
+
+def _first_call(model: ClassModel) -> Call | None:
+    """The first call that reaches the constructor of `nn.Module`."""
+    calls = (call for call in calls_in_constructor(model) if initialises(model, call))
+    return min(calls, key=lambda call: call.order, default=None)
 
 
 def _registers(values: list[Value], how: str) -> bool:
@@ -76,20 +92,18 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
     if statement is None or not used <= parameters:
         return None
     first = constructor.body[1] if has_docstring(constructor) else constructor.body[0]
-    span, text = file.span(statement), file.text_of(statement)
-    line = file.lines[span.line - 1]
-    alone = (
-        not line[: span.column].strip()
-        and not file.lines[span.end_line - 1][span.end_column :].strip()
-    )
+    span, begin = file.span(statement), start_of(file, statement)
+    after = file.lines[span.end_line - 1][span.end_column :].strip()
+    alone = not file.lines[span.line - 1][: span.column].strip() and after[:1] in ("", "#")
     place = start_of(file, first)
-    indent = file.lines[place.line - 1][: place.column]
-    if not alone or indent.strip():
+    if not alone or file.lines[place.line - 1][: place.column].strip():
         return None
-    removal = Edit(Span(span.line, 0, span.end_line + 1, 0), "")
+    # With the comments above it and behind it.
+    moved = "\n".join(file.lines[begin.line - 1 : span.end_line])
+    removal = Edit(Span(begin.line, 0, span.end_line + 1, 0), "")
     if span.end_line >= len(file.lines):
         # The last line has none after it: what goes is the end of the line before.
-        begin = (span.line - 1, len(file.lines[span.line - 2]))
-        removal = Edit(Span(*begin, span.end_line, span.end_column), "")
-    insertion = Edit(place, f"{text}\n{indent}")
+        end = (span.end_line, len(file.lines[span.end_line - 1]))
+        removal = Edit(Span(begin.line - 1, len(file.lines[begin.line - 2]), *end), "")
+    insertion = Edit(Span(place.line, 0, place.line, 0), f"{moved}\n")
     return Fix("Move `super().__init__()` before it", (insertion, removal))

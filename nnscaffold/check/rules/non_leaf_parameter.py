@@ -57,5 +57,16 @@ def _wrap_last(model: ClassModel, one: Assign) -> Fix | None:
     given, first = file.span(inner.args[0]), file.text_of(inner.args[0])
     if not isinstance(inner.args[0], ast.Name | ast.Call | ast.Attribute | ast.Subscript):
         first = f"({first})"
-    edits = (Edit(given, f"{first}{file.text_of(end)}"), Edit(end, ""))
+    converted = f"{first}{file.text_of(end)}"
+    if not _is_expression(converted):
+        return None  # brackets around the parameter: `(nn.Parameter(t)).to(d)`
+    edits = (Edit(given, converted), Edit(end, ""))
     return Fix("Convert the tensor first, then wrap it", edits, (one.attribute,))
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(f"({text})", mode="eval")
+    except SyntaxError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
+from nnscaffold.check.rules.late_super_init import stays_early
 from nnscaffold.check.rules.shared.asking import flat
 from nnscaffold.check.values import CONTAINERS
 
@@ -128,7 +129,7 @@ def _register(model: ClassModel, one: Assign) -> Fix | None:
     single = isinstance(node, ast.AnnAssign) or (
         isinstance(node, ast.Assign) and len(node.targets) == 1
     )
-    if not single or one.how != "assign" or value is None:
+    if not single or one.how != "assign" or value is None or stays_early(model, one):
         return None
     if any(held.kind not in ("tensor", "none") for held in one.values) or _learns(value):
         return None

@@ -39,9 +39,12 @@ def add_argument(file: File, call: ast.Call, text: str) -> Edit | None:
 
 
 def start_of(file: File, statement: ast.stmt) -> Span:
-    """The place before a statement, its decorators included; an empty stretch."""
+    """The place before a statement, its decorators and the comments above it; an empty stretch."""
     line = statement.lineno
     if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.decorator_list:
         line = statement.decorator_list[0].lineno
     column = file.column(line, statement.col_offset)
+    comment = f"{file.lines[line - 1][:column]}#"
+    while file.lines[line - 2].startswith(comment):
+        line -= 1
     return Span(line, column, line, column)
