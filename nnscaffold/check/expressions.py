@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.events import Assign, Call, Guard, Read, Use, Where, Write
+from nnscaffold.check.syntax import attribute_under, is_given, keyword, root_name
 from nnscaffold.check.torch_names import (
     BUFFERS,
     FACTORIES,
@@ -15,6 +16,7 @@ from nnscaffold.check.torch_names import (
     NOT_TENSORS,
     PARAMETER_CONTAINERS,
     PARAMETERS,
+    REGISTRATIONS,
     TENSOR_FUNCTIONS,
     TENSOR_NAMESPACES,
     UNWRITTEN,
@@ -29,12 +31,6 @@ if TYPE_CHECKING:
     from nnscaffold.check.model import ClassModel
 
 _GROW = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
-_REGISTRATIONS: dict[str, How] = {
-    "register_buffer": "buffer",
-    "register_parameter": "parameter",
-    "add_module": "module",
-    "register_module": "module",
-}
 _SEQUENCES = {"list": "list", "tuple": "tuple", "set": "set", "frozenset": "set", "dict": "dict"}
 _PASSING = frozenset({"sorted", "reversed", "iter", "filter", "next"})
 _ORDERED = frozenset({"collections.OrderedDict", "collections.deque", "collections.defaultdict"})
@@ -172,7 +168,7 @@ class Expressions:
         for element in elements:
             name = element.id if isinstance(element, ast.Name) else ""
             if isinstance(element, ast.Attribute):
-                name = _own_name(element, self.own)
+                name = attribute_under(element, self.own)
             if name and name in seen:
                 for value in self.values_of(element):
                     value.repeated = value.repeated or node
@@ -277,7 +273,7 @@ class Expressions:
         if isinstance(node.value, ast.Name) and node.value.id == self.own and self.own:
             return self._own_attribute(node)
         name = self.model.file.names.qualified(node)
-        root = _root(node)
+        root = root_name(node)
         if root and root not in self.scope and (root != self.own or not self.own):
             return [Value("class", node, name=name)]
         found = self.values_of(node.value)
@@ -403,7 +399,7 @@ class Expressions:
         method = name = ""
         if isinstance(function, ast.Attribute):
             method = function.attr
-            root = _root(function)
+            root = root_name(function)
             known = root and root not in self.scope and (root != self.own or not self.own)
             name = self.model.file.names.qualified(function) if known else ""
             if not name:
@@ -485,7 +481,7 @@ class Expressions:
         for value in given:
             if value.kind == "argument":
                 value.tensor_like = True
-        if isinstance(module.node, ast.Call) and _is_given(module.node, "inplace", True):
+        if isinstance(module.node, ast.Call) and is_given(module.node, "inplace", True):
             self.model.writes.append(Write(given, node, "method", self.where, "inplace=True"))
         made = self.derived("tensor", node, given)
         made.from_state = made.from_state or bool(module.stateful)
@@ -504,7 +500,7 @@ class Expressions:
         keywords: dict[str, list[Value]],
         given: list[Value],
     ) -> list[Value] | None:
-        how = _REGISTRATIONS.get(method)
+        how = REGISTRATIONS.get(method)
         if how and method not in self.model.methods:
             self._registration(node, how, arguments, keywords)
             return [Value("none", node)]
@@ -530,12 +526,12 @@ class Expressions:
         arguments: list[list[Value]],
         keywords: dict[str, list[Value]],
     ) -> None:
-        key = node.args[0] if node.args else _keyword(node, "name")
+        key = node.args[0] if node.args else keyword(node, "name")
         value_node = node.args[1] if len(node.args) > 1 else None
         values = arguments[1] if len(arguments) > 1 else []
         for name in ("tensor", "param", "module"):
             if name in keywords:
-                values, value_node = keywords[name], _keyword(node, name)
+                values, value_node = keywords[name], keyword(node, name)
         attribute = "*"
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             attribute = key.value
@@ -581,7 +577,7 @@ class Expressions:
                 if value.kind == "module":
                     register(value)
             stateful = self.model.index.stateful(name)
-            if name in _NORMS and _is_given(node, _NORMS[name], False):
+            if name in _NORMS and is_given(node, _NORMS[name], False):
                 stateful = False
             return [Value("module", node, name=name, stateful=stateful)]
         plain = name.removesuffix("_")
@@ -648,7 +644,7 @@ class Expressions:
     def _setattr(self, node: ast.Call, arguments: list[list[Value]]) -> None:
         target = node.args[0]
         key, values = node.args[1], arguments[2]
-        child = _own_name(target, self.own)
+        child = attribute_under(target, self.own)
         if child and isinstance(key, ast.Constant) and isinstance(key.value, str):
             self.note_assign(f"{child}.{key.value}", values, node, node.args[2], "setattr")
         if not (isinstance(target, ast.Name) and target.id == self.own):
@@ -687,7 +683,7 @@ class Expressions:
                 value.tensor_like = True
         self.model.uses.append(Use(given, node, "operand", self.where))
         first = arguments[0] if arguments else []
-        in_place = name.endswith("_") or _is_given(node, "inplace", True)
+        in_place = name.endswith("_") or is_given(node, "inplace", True)
         for written, how in ((keywords.get("out", []), "out"), (first if in_place else [], name)):
             if written:
                 for value in written:
@@ -705,7 +701,7 @@ class Expressions:
         if name in FACTORIES and not any(value.is_tensor for value in held):
             known = {keyword.arg for keyword in node.keywords}
             placed = known & {"device", "out", None} or "torch.device" in self.where.contexts
-            device = _keyword(node, "device")
+            device = keyword(node, "device")
             on_cpu = isinstance(device, ast.Constant) and device.value == "cpu"
             made.makers = (made,) if on_cpu or not placed else ()
         made.unwritten = name in UNWRITTEN and not any(
@@ -764,7 +760,7 @@ class Expressions:
         function = node.func
         if not isinstance(function, ast.Attribute):
             return
-        attribute = _own_name(function.value, self.own)
+        attribute = attribute_under(function.value, self.own)
         if attribute:
             value = node.args[-1] if node.args else None
             self.note_assign(attribute, given, node, value, "grow")
@@ -962,32 +958,6 @@ def _names_dtype(node: ast.AST | None) -> bool:
         and part.attr in ("float64", "double", "half", "float16", "bfloat16")
         for part in (ast.walk(node) if node is not None else ())
     )
-
-
-def _is_given(node: ast.Call, name: str, value: object) -> bool:
-    """Whether an argument is given by name as that constant."""
-    given = _keyword(node, name)
-    return isinstance(given, ast.Constant) and given.value is value
-
-
-def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes begins with; nothing if it begins otherwise."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _own_name(node: ast.expr, own: str) -> str:
-    """The attribute of `self` that an expression is, or is an item of."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return node.attr if own and node.value.id == own else ""
-    return ""
-
-
-def _keyword(node: ast.Call, name: str) -> ast.expr | None:
-    return next((keyword.value for keyword in node.keywords if keyword.arg == name), None)
 
 
 _EVALUATIONS: dict[type[ast.AST], Callable[..., list[Value]]] = {

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.names import Names
+from nnscaffold.check.syntax import Function
 from nnscaffold.contract.rules import RULES
 
 if TYPE_CHECKING:
     from nnscaffold.check.analysis import Source
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+__all__ = ["File", "Function"]
 
 
 class File:
@@ -62,7 +63,7 @@ class File:
                     self.names.classes[node.name] = node
                 waiting.extend((item, node, local) for item in reversed(node.body))
                 continue
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(node, Function):
                 self.functions.append((node, owner))
             elif isinstance(node, inner):
                 if node not in self.names.imports:
@@ -75,7 +76,7 @@ class File:
                 for part in ast.iter_child_nodes(node):
                     if isinstance(part, ast.ExceptHandler | ast.match_case):
                         children.extend(part.body)
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            is_function = isinstance(node, Function)
             inside = None if is_function else owner
             waiting.extend((child, inside, local or is_function) for child in reversed(children))
 

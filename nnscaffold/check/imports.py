@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.sources import ModuleNames
+from nnscaffold.check.syntax import imported_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,18 +26,16 @@ def imported_names(tree: ast.Module, module: str, is_package: bool) -> list[str]
         module: Its dotted name.
         is_package: Whether it is an `__init__.py`.
     """
+    package = module if is_package else module.rpartition(".")[0]
     names: dict[str, None] = {}
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             names |= dict.fromkeys(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = module.split(".")
-            levels = node.level - is_package
-            start = package[: len(package) - levels] if node.level else []
-            parts = [*start, *([node.module] if node.module else [])]
-            if levels < len(package) and parts:
-                names[".".join(parts)] = None
-                names |= dict.fromkeys(".".join([*parts, alias.name]) for alias in node.names)
+            source = imported_from(node, package)
+            if source:
+                names[source] = None
+                names |= dict.fromkeys(f"{source}.{alias.name}" for alias in node.names)
     return list(names)
 
 

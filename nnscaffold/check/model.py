@@ -7,16 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.events import Where
-from nnscaffold.check.index import accessor
 from nnscaffold.check.reader import Reader
-from nnscaffold.check.torch_names import NO_GRAD
+from nnscaffold.check.syntax import Function, accessor, assigned, first_parameter
 from nnscaffold.check.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.events import Assign, Call, Read, Use, Write
-    from nnscaffold.check.file import File, Function
+    from nnscaffold.check.file import File
     from nnscaffold.check.index import Index
 
 _CONSTRUCTOR = "__init__"
@@ -53,7 +52,7 @@ class ClassModel:
         self.qualified = file.class_names[node]
         self.methods: dict[str, Function] = {}
         for item in node.body:
-            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(item, Function):
                 self.methods[accessor(item)] = item
         self.attributes: dict[str, list[Value]] = {}
         self.assigns: list[Assign] = []
@@ -73,8 +72,7 @@ class ClassModel:
         self.on_class = {
             target.id
             for statement in node.body
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None
-            for target in _targets(statement)
+            for target in assigned(statement)[0]
             if isinstance(target, ast.Name)
         }
         self._inherit()
@@ -110,8 +108,8 @@ class ClassModel:
         if name not in self._returns:
             self._returns[name] = []  # for a method that calls itself
             function = self.methods[name]
-            no_grad = self._is_without_gradients(function) or (
-                caller is not None and caller.no_grad
+            no_grad = (caller is not None and caller.no_grad) or any(
+                map(self.file.names.disables_gradients, function.decorator_list)
             )
             where = Where(name, caller.guards if caller else (), no_grad=no_grad)
             reader = Reader(self, function, where=where, own=self._self_of(function))
@@ -179,15 +177,7 @@ class ClassModel:
         names = {self.file.names.qualified(one) for one in function.decorator_list}
         if names & {"staticmethod", "classmethod"} or function.name in _OF_CLASSES:
             return ""
-        parameters = [*function.args.posonlyargs, *function.args.args]
-        return parameters[0].arg if parameters else ""
-
-    def _is_without_gradients(self, function: Function) -> bool:
-        for decorator in function.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if self.file.names.qualified(called) in NO_GRAD:
-                return True
-        return False
+        return first_parameter(function)
 
     def own_name(self, name: str) -> str:
         """What a method calls the module; nothing if it is not a method of instances."""
@@ -274,10 +264,6 @@ class ClassModel:
     def overrides(self, *names: str) -> bool:
         """Whether it, or an ancestor in the tree, defines one of these methods."""
         return any(name in self.all_methods for name in names)
-
-
-def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
-    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 
 
 _NO_ARGUMENTS = ast.arguments(

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
 from nnscaffold.check.expressions import Expressions
-from nnscaffold.check.torch_names import NO_GRAD
+from nnscaffold.check.syntax import attribute_under, called, keyword, last_name, positional
+from nnscaffold.check.torch_names import REGISTRIES
 from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nnscaffold.check.events import How
-    from nnscaffold.check.file import Function
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
     from nnscaffold.check.values import Kind
 
 
@@ -64,7 +65,7 @@ class Reader(Expressions):
         self, arguments: list[list[Value]], keywords: dict[str, list[Value]]
     ) -> None:
         spec = self.function.args
-        parameters = [*spec.posonlyargs, *spec.args]
+        parameters = positional(self.function)
         if self.own and parameters:
             parameters = parameters[1:]
         given = dict(zip((one.arg for one in parameters), arguments, strict=False)) | keywords
@@ -181,7 +182,7 @@ class Reader(Expressions):
         if containers and isinstance(node.op, ast.Add | ast.BitOr):
             for value in containers:
                 self.put(value, self.items_of(added, node))
-        attribute = self._own_attribute_of(node.target)
+        attribute = attribute_under(node.target, self.own)
         if attribute:
             how: How = "grow" if containers else "in-place"
             self.note_assign(attribute, added, node, node.value, how)
@@ -233,10 +234,8 @@ class Reader(Expressions):
         for item in node.items:
             context = item.context_expr
             values = self.values_of(context)
-            function = context.func if isinstance(context, ast.Call) else context
-            name = self.model.file.names.qualified(function)
-            entered.append(name)
-            no_grad = no_grad or name in NO_GRAD or _disables_gradients(name, context)
+            entered.append(self.model.file.names.qualified(called(context)))
+            no_grad = no_grad or self.model.file.names.disables_gradients(context)
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, values, node)
         before = self.where
@@ -266,7 +265,7 @@ class Reader(Expressions):
         inner.own = self.own
         inner.scope.pop(self.own, None)
         spec = node.args
-        for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
+        for one in (*positional(node), *spec.kwonlyargs):
             value = annotated(one.annotation, self.model.file.names, self.model.index)
             inner.scope[one.arg] = [
                 value or Value("argument", one, argument=f"{node.name}.{one.arg}")
@@ -279,7 +278,7 @@ class Reader(Expressions):
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            attribute = self._own_attribute_of(target)
+            attribute = attribute_under(target, self.own)
             if attribute and isinstance(target, ast.Attribute):
                 self.model.attributes.pop(attribute, None)
                 self.model.deleted.add(attribute)
@@ -334,7 +333,7 @@ class Reader(Expressions):
     ) -> None:
         if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
             held = self.values_of(target.value)
-            child = self._own_attribute_of(target.value)
+            child = attribute_under(target.value, self.own)
             if child and isinstance(target.value, ast.Attribute) and target.attr != "data":
                 self.note_assign(f"{child}.{target.attr}", values, node, value, "assign")
             if target.attr == "data":
@@ -372,8 +371,8 @@ class Reader(Expressions):
                 for given in values:
                     register(given)
                 one.items += values
-        attribute = self._own_attribute_of(target)
-        registered = _DICTIONARIES.get(attribute)
+        attribute = attribute_under(target, self.own)
+        registered = REGISTRIES.get(attribute)
         if registered and isinstance(target.slice, ast.Constant):
             # What `self.name = value` does, done by hand.
             late = self.where.function in self.model.after_construction
@@ -383,22 +382,6 @@ class Reader(Expressions):
             self.note_assign(attribute, values, node, value, "item")
         self.model.writes.append(Write(held, node, "index", self.where, key=target.slice))
 
-    def _own_attribute_of(self, node: ast.expr) -> str:
-        """The attribute of `self` that a target is, or is an item of."""
-        while isinstance(node, ast.Subscript):
-            node = node.value
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return node.attr if self.own and node.value.id == self.own else ""
-        return ""
-
-
-# Where a module keeps what is registered.
-_DICTIONARIES: dict[str, How] = {
-    "_buffers": "buffer",
-    "_parameters": "parameter",
-    "_modules": "module",
-}
-
 
 def _is_pair(value: Value) -> bool:
     return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
@@ -406,7 +389,7 @@ def _is_pair(value: Value) -> bool:
 
 def _counts_places(made: ast.AST | None) -> bool:
     """Whether a factory is asked for integers, which serve as an index: a matcher's result."""
-    dtype = next((one.value for one in getattr(made, "keywords", ()) if one.arg == "dtype"), None)
+    dtype = keyword(made, "dtype") if isinstance(made, ast.Call) else None
     return isinstance(dtype, ast.Attribute) and dtype.attr in ("int64", "long")
 
 
@@ -414,23 +397,15 @@ def _fails(body: list[ast.stmt]) -> bool:
     """Whether a block ends with an error: `raise`, or `assert False` in one of its forms."""
     last = body[-1] if body else None
     test: ast.expr | None = last.test if isinstance(last, ast.Assert) else None
-    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and last.value.args:
-        function = last.value.func
-        if isinstance(function, ast.Attribute) and function.attr in ("_assert", "_check"):
-            test = last.value.args[0]
+    call = last.value if isinstance(last, ast.Expr) else None
+    if isinstance(call, ast.Call) and call.args and last_name(call.func) in ("_assert", "_check"):
+        test = call.args[0]
     false = isinstance(test, ast.Constant) and test.value is False
     return isinstance(last, ast.Raise) or false
 
 
 def _ends(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
-
-
-def _disables_gradients(name: str, context: ast.expr) -> bool:
-    """Whether it is `torch.set_grad_enabled(False)`."""
-    if name != "torch.set_grad_enabled" or not isinstance(context, ast.Call) or not context.args:
-        return False
-    return isinstance(context.args[0], ast.Constant) and context.args[0].value is False
 
 
 _STATEMENTS: dict[type[ast.stmt], Callable[..., None]] = {

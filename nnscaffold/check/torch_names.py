@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 # Where torch defines a class is not how it is named: `torch.nn.modules.linear.Linear`.
 _HOMES = ("torch.nn.modules.", "torch.nn.parameter.")
 
@@ -155,6 +157,19 @@ VIEWS = frozenset(
         *("swapaxes", "swapdims", "diagonal", "unfold", "tensor_split", "real", "imag", "H"),
     }
 )
+# What a module keeps under names: by which of its methods, and in which of its dictionaries.
+Registered = Literal["buffer", "parameter", "module"]
+REGISTRATIONS: dict[str, Registered] = {
+    "register_buffer": "buffer",
+    "register_parameter": "parameter",
+    "add_module": "module",
+    "register_module": "module",
+}
+REGISTRIES: dict[str, Registered] = {
+    "_buffers": "buffer",
+    "_parameters": "parameter",
+    "_modules": "module",
+}
 HOST_FETCHES = frozenset({"item", "cpu", "numpy", "tolist"})
 NO_GRAD = frozenset(
     {
