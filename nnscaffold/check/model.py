@@ -14,7 +14,7 @@ from nnscaffold.check.values import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.events import Assign, Call, Read, Use, Write
+    from nnscaffold.check.events import Assign, Call, Decision, Read, Write
     from nnscaffold.check.file import File
     from nnscaffold.check.index import Index
 
@@ -34,7 +34,7 @@ class ClassModel:
         qualified: Its dotted name.
         methods: Its own methods.
         attributes: What each attribute of `self` may hold, once all methods were read.
-        assigns, calls, reads, writes, uses: What its methods do, in the order of reading.
+        assigns, calls, reads, writes: What its methods do, in the order of reading.
         data_writes: The assignments to `.data` of something.
         deleted: The attributes of `self` that are deleted somewhere.
         decisions: What conditions of branches and loops may be.
@@ -59,10 +59,9 @@ class ClassModel:
         self.calls: list[Call] = []
         self.reads: list[Read] = []
         self.writes: list[Write] = []
-        self.uses: list[Use] = []
         self.data_writes: list[Write] = []
         self.deleted: set[str] = set()
-        self.decisions: list[Use] = []
+        self.decisions: list[Decision] = []
         self.met: set[int] = set()
         self.parameter_values: dict[tuple[str, str], list[Value]] = {}
         self._returns: dict[str, list[Value]] = {}
@@ -148,7 +147,7 @@ class ClassModel:
 
     def _event_lists(self) -> tuple[list[Any], ...]:
         happened = (self.assigns, self.calls, self.reads, self.writes, self.data_writes)
-        return (*happened, self.uses, self.decisions)
+        return (*happened, self.decisions)
 
     def _events(self) -> list[int]:
         return [len(one) for one in self._event_lists()]

@@ -114,6 +114,11 @@ class Names:
             return f"{self.module}.{name}"
         return name
 
+    def function(self, name: str) -> Function | None:
+        """The function of the top level with that dotted name; None if there is none."""
+        owner, _, last = name.rpartition(".")
+        return self.functions.get(last) if owner == self.module else None
+
     def disables_gradients(self, node: ast.expr) -> bool:
         """Whether a decorator or a context turns gradients off: `torch.no_grad()`, say."""
         name = self.qualified(called(node))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
-from nnscaffold.check.expressions import Expressions
+from nnscaffold.check.expressions import evaluate, operation
+from nnscaffold.check.frame import Frame
 from nnscaffold.check.syntax import attribute_under, called, keyword, last_name, positional
-from nnscaffold.check.torch_names import REGISTRIES
-from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
+from nnscaffold.check.targets import bind
+from nnscaffold.check.values import CONTAINERS, Value, attach, contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
     from nnscaffold.check.values import Kind
 
 
-class Reader(Expressions):
+class Reader(Frame):
     """Reads one function.
 
     Args:
-        model: What it belongs to, which keeps the events.
+        model: The class that it is read for, which keeps the events.
         function: The function.
-        scope: The names of the function around it.
         where: The surroundings in which it runs.
         own: The name of `self` in it; nothing if it has none.
+        scope: The names of the function around it.
+
+    Attributes:
+        returns: What it may return, as far as it was read.
     """
 
     def __init__(
@@ -43,13 +47,23 @@ class Reader(Expressions):
         scope: dict[str, list[Value]] | None = None,
     ) -> None:
         """Prepare to read it."""
-        self.model = model
+        super().__init__(model, where=where, own=own, scope=scope)
         self.function = function
-        self.scope = dict(scope or {})
-        self.where = where
-        self.own = own
         self.returns: list[Value] = []
-        self._branch = 0
+
+    def values_of(self, node: ast.expr | None) -> list[Value]:
+        """What an expression may hold; nothing where there is none."""
+        return [] if node is None else evaluate(self, node)
+
+    def bind(
+        self,
+        target: ast.expr,
+        values: list[Value],
+        node: ast.stmt | ast.expr,
+        value: ast.expr | None = None,
+    ) -> None:
+        """Assign to a name, an attribute, an item or several of them."""
+        bind(self, target, values, node, value)
 
     def run(
         self,
@@ -131,9 +145,9 @@ class Reader(Expressions):
         guards = (*before.guards, guard) if guard else before.guards
         self.where = replace(before, guards=guards, loop=loop or before.loop, fails=fails)
         self.scope = dict(scope)
-        self._branch += 1
+        self.branch += 1
         self._block(body)
-        self._branch -= 1
+        self.branch -= 1
         after = {} if body and isinstance(body[-1], ast.Return | ast.Raise) else self.scope
         self.where, self.scope = before, scope
         if may_skip:
@@ -194,7 +208,7 @@ class Reader(Expressions):
             return
         if not containers and isinstance(node.target, ast.Name):
             # Of a tensor it is in place; a number becomes another one.
-            self.scope[node.target.id] = self.operation(node, held, added)
+            self.scope[node.target.id] = operation(self, node, held, added)
 
     def _return(self, node: ast.Return) -> None:
         values = self.values_of(node.value)
@@ -272,7 +286,7 @@ class Reader(Expressions):
             ]
             if one.arg == self.own:
                 inner.own = ""
-        inner._branch = 1
+        inner.branch = 1
         inner._block(node.body)
         defined.items = inner.returns
 
@@ -288,103 +302,6 @@ class Reader(Expressions):
 
     def _assert(self, node: ast.Assert) -> None:
         self.values_of(node.test)
-
-    # Targets.
-
-    def bind(
-        self,
-        target: ast.expr,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None = None,
-    ) -> None:
-        """Assign to a name, an attribute, an item or several of them."""
-        if isinstance(target, ast.Name):
-            self.scope[target.id] = values
-        elif isinstance(target, ast.Tuple | ast.List):
-            count = len(target.elts)
-            if values and all(len(value.parts) == count for value in values):
-                for position, part in enumerate(target.elts):
-                    held = [item for value in values for item in value.parts[position]]
-                    self.bind(part, held, node)
-                return
-            if count == 2 and values and all(map(_is_pair, values)):
-                # A key, or a position, and what belongs to it.
-                self.bind(target.elts[0], [value.items[0] for value in values], node)
-                rest = [item for value in values for item in value.items[1:]]
-                self.bind(target.elts[1], rest, node)
-                return
-            items = self.items_of(values, node)
-            for part in target.elts:
-                self.bind(part, items, node)
-        elif isinstance(target, ast.Starred):
-            self.bind(target.value, [Value("list", node, items=values)], node)
-        elif isinstance(target, ast.Attribute):
-            self._bind_attribute(target, values, node, value)
-        elif isinstance(target, ast.Subscript):
-            self._bind_item(target, values, node, value)
-
-    def _bind_attribute(
-        self,
-        target: ast.Attribute,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None,
-    ) -> None:
-        if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
-            held = self.values_of(target.value)
-            child = attribute_under(target.value, self.own)
-            if child and isinstance(target.value, ast.Attribute) and target.attr != "data":
-                self.note_assign(f"{child}.{target.attr}", values, node, value, "assign")
-            if target.attr == "data":
-                self.model.data_writes.append(Write(held, node, "index", self.where, "data"))
-            return
-        name = target.attr
-        known = self.model.attributes.get(name, [])
-        for one in values:
-            one.attribute = one.attribute or name
-            if one.kind in ("module", "parameter", "buffer"):
-                register(one)
-        self.note_assign(name, values, node, value, "assign")
-        if any(one.kind == "buffer" for one in known):
-            # A plain tensor that is assigned to a buffer's name stays a buffer.
-            return
-        if self._branch and known:
-            self.model.attributes[name] = [*known, *values]
-        else:
-            self.model.attributes[name] = list(values)
-
-    def _bind_item(
-        self,
-        target: ast.Subscript,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None,
-    ) -> None:
-        held = self.values_of(target.value)
-        attach(held, values)
-        self.values_of(target.slice)
-        for one in held:
-            if one.kind in CONTAINERS:
-                self.put(one, values)
-            elif one.kind == "module":
-                for given in values:
-                    register(given)
-                one.items += values
-        attribute = attribute_under(target, self.own)
-        registered = REGISTRIES.get(attribute)
-        if registered and isinstance(target.slice, ast.Constant):
-            # What `self.name = value` does, done by hand.
-            late = self.where.function in self.model.after_construction
-            how = "assign" if late else registered
-            self.note_assign(str(target.slice.value), values, node, value, how)
-        elif attribute:
-            self.note_assign(attribute, values, node, value, "item")
-        self.model.writes.append(Write(held, node, "index", self.where, key=target.slice))
-
-
-def _is_pair(value: Value) -> bool:
-    return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
 
 
 def _counts_places(made: ast.AST | None) -> bool:

@@ -157,6 +157,32 @@ VIEWS = frozenset(
         *("swapaxes", "swapdims", "diagonal", "unfold", "tensor_split", "real", "imag", "H"),
     }
 )
+# Attributes and methods that give a plain tensor without a graph.
+DETACHED = frozenset({"detach", "data", "detach_"})
+# Functions that have no gradient.
+WITHOUT_GRADIENT = frozenset(
+    {
+        *("argmax", "argmin", "argsort", "nonzero"),
+        *("histc", "bincount", "bucketize", "searchsorted"),
+    }
+)
+DTYPES = frozenset(
+    {
+        *("float", "float16", "float32", "float64", "half", "double", "bfloat16", "long", "int"),
+        *("int8", "int16", "int32", "int64", "uint8", "bool", "complex64"),
+    }
+)
+# Attributes that only tensors have, as far as arguments of `forward` go.
+TENSOR_ATTRIBUTES = frozenset(
+    {
+        *("shape", "size", "device", "dtype", "view", "ndim", "contiguous", "expand", "repeat"),
+        *("new_zeros", "new_ones", "new_full", "new_tensor", "masked_fill_", "dim"),
+        *("requires_grad", "numel", "float", "half", "type_as", "unfold", "view_as", "expand_as"),
+        *("detach", "cpu", "fill_", "log_softmax", "chunk", "T", "mT", "to_sparse", "bool"),
+        *("long", "softmax"),
+        *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
+    }
+) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}
 # What a module keeps under names: by which of its methods, and in which of its dictionaries.
 Registered = Literal["buffer", "parameter", "module"]
 REGISTRATIONS: dict[str, Registered] = {
