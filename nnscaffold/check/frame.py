@@ -161,7 +161,7 @@ class Frame(ABC):
         if makers and moved:
             # What has no dimension meets tensors of any device.
             self.model.met.update(
-                id(maker) for value in flat if not value.scalar for maker in value.makers
+                maker for value in flat if not value.scalar for maker in value.makers
             )
         elif makers and kind == "tensor":
             made.makers = makers

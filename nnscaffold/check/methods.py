@@ -129,7 +129,7 @@ def of_module_call(frame: Frame, node: ast.Call, module: Value, given: list[Valu
     made = frame.derived("tensor", node, given)
     made.from_state = made.from_state or bool(module.stateful)
     if module.stateful is not False:
-        frame.model.met.update(id(maker) for value in given for maker in value.makers)
+        frame.model.met.update(maker for value in given for maker in value.makers)
         made.makers = ()
         made.from_input = True
     return made

@@ -217,7 +217,7 @@ class Reader(Frame):
             # A tensor that leaves the module on the default device.
             made = [*values, *contained(values)]
             makers = [maker for value in made for maker in value.makers]
-            self.model.met.update(id(one) for one in makers if not _counts_places(one.node))
+            self.model.met.update(one for one in makers if not _counts_places(one.node))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)

@@ -165,7 +165,7 @@ def find_factories(model: ClassModel) -> Iterator[Finding]:
         result = call.results[0]
         if call.name == "torch.randperm":
             continue  # it is an index by nature
-        if id(result) not in model.met or result.scalar or _has_no_dimension(call):
+        if result not in model.met or result.scalar or _has_no_dimension(call):
             continue
         if keyword(call.node, "device") is not None:
             message = '`device="cpu"` names a device, and meets tensors of others'
