@@ -82,6 +82,17 @@ class Frame(ABC):
         """Whether a name is one of the file or of Python, and none of the function's own."""
         return bool(name) and name not in self.scope and name != self.own
 
+    def join(self, *scopes: dict[str, list[Value]]) -> None:
+        """Let each name hold what it may hold after any of some blocks."""
+        joined: dict[str, list[Value]] = {}
+        for scope in scopes:
+            for name, values in scope.items():
+                known = joined.setdefault(name, values)
+                if known is not values:
+                    seen = set(map(id, known))
+                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
+        self.scope = joined
+
     # Containers.
 
     def items_of(self, values: Iterable[Value], node: ast.AST) -> list[Value]:

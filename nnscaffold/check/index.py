@@ -14,6 +14,7 @@ from nnscaffold.check.syntax import (
     attribute_of,
     called,
     first_parameter,
+    statements,
     text_of,
 )
 from nnscaffold.check.torch_names import (
@@ -103,9 +104,11 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
     attributes: dict[str, str] = {}
     initialises = False
     required = -1
-    for item in node.body:
+    for item in statements(node.body):
         if isinstance(item, Function):
-            methods[accessor(item)] = tuple(sorted(_read_method(names, item, attributes)))
+            name = accessor(item)  # which several branches may define
+            reads = {*methods.get(name, ()), *_read_method(names, item, attributes)}
+            methods[name] = tuple(sorted(reads))
             if item.name == "__init__":
                 required = len(item.args.args) - 1 - len(item.args.defaults)
                 required += sum(default is None for default in item.args.kw_defaults)

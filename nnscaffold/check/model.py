@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.events import Where
 from nnscaffold.check.reader import Reader
 from nnscaffold.check.record import Record
-from nnscaffold.check.syntax import Function, accessor, assigned, first_parameter
+from nnscaffold.check.syntax import Function, accessor, assigned, first_parameter, statements
 from nnscaffold.check.values import Value
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ClassModel(Record):
         self.name = file.qualnames[node]
         self.qualified = file.class_names[node]
         self.methods: dict[str, Function] = {}
-        for item in node.body:
+        for item in statements(node.body):
             if isinstance(item, Function):
                 self.methods[accessor(item)] = item
         self.attributes: dict[str, list[Value]] = {}
@@ -64,7 +64,7 @@ class ClassModel(Record):
         self._constants: dict[str, list[Value]] = {}
         self.on_class = {
             target.id
-            for statement in node.body
+            for statement in statements(node.body)
             for target in assigned(statement)[0]
             if isinstance(target, ast.Name)
         }

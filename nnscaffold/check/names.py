@@ -3,29 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from nnscaffold.check.syntax import Function, assigned, called, imported_from
+from nnscaffold.check.syntax import Function, assigned, called, imported_from, statements
 from nnscaffold.check.torch_names import NO_GRAD, canonical
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the file or class is read, those in branches included."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, ast.If):
-            yield from statements(statement.body)
-            yield from statements(statement.orelse)
-        elif isinstance(statement, ast.Try):
-            yield from statements(statement.body)
-            for handler in statement.handlers:
-                yield from statements(handler.body)
-            yield from statements(statement.orelse)
-        elif isinstance(statement, ast.With):
-            yield from statements(statement.body)
 
 
 class Names:

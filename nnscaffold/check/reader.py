@@ -10,6 +10,7 @@ from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
 from nnscaffold.check.expressions import evaluate, operation
 from nnscaffold.check.frame import Frame
+from nnscaffold.check.matching import bind_pattern, is_certain
 from nnscaffold.check.syntax import attribute_under, called, keyword, last_name, positional
 from nnscaffold.check.targets import bind
 from nnscaffold.check.values import CONTAINERS, Value, attach, contained
@@ -151,19 +152,8 @@ class Reader(Frame):
         after = {} if body and isinstance(body[-1], ast.Return | ast.Raise) else self.scope
         self.where, self.scope = before, scope
         if may_skip:
-            self._join(scope, after)
+            self.join(scope, after)
         return after
-
-    def _join(self, *scopes: dict[str, list[Value]]) -> None:
-        """Let each name hold what it may hold after any of some blocks."""
-        joined: dict[str, list[Value]] = {}
-        for scope in scopes:
-            for name, values in scope.items():
-                known = joined.setdefault(name, values)
-                if known is not values:
-                    seen = set(map(id, known))
-                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
-        self.scope = joined
 
     def _expression(self, node: ast.Expr) -> None:
         self.values_of(node.value)
@@ -224,7 +214,7 @@ class Reader(Frame):
         before, self.scope = self.scope, dict(self.scope)
         self.bind(node.target, items, node)
         after = self._inside(node.body, may_skip=False, loop=node)
-        self._join(before, self.scope, after)
+        self.join(before, self.scope, after)
         self._inside(node.orelse)
 
     def _while(self, node: ast.While) -> None:
@@ -240,7 +230,7 @@ class Reader(Frame):
             guard = Guard(node.test, holds=False)
             orelse = self._inside(node.orelse, may_skip=False, guard=guard)
         if body or orelse:
-            self._join(body, orelse)
+            self.join(body, orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         entered = []
@@ -258,7 +248,7 @@ class Reader(Frame):
         self._block(node.body)
         self.where = before
 
-    def _try(self, node: ast.Try) -> None:
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
         self._block(node.body)
         for handler in node.handlers:
             self._inside(handler.body)
@@ -266,9 +256,20 @@ class Reader(Frame):
         self._block(node.finalbody)
 
     def _match(self, node: ast.Match) -> None:
-        self.values_of(node.subject)
+        subject = self.values_of(node.subject)
+        before = self.scope
+        ends = [] if any(map(is_certain, node.cases)) else [before]
         for case in node.cases:
-            self._inside(case.body)
+            self.scope = dict(before)
+            bind_pattern(self, case.pattern, subject, node)
+            guard = None
+            if case.guard is not None:
+                self.decide(case.guard, case.guard)
+                guard = Guard(case.guard, holds=True)
+            after = self._inside(case.body, may_skip=False, guard=guard)
+            if after:
+                ends.append(after)
+        self.join(*(ends or [before]))
 
     def _define(self, node: Function) -> None:
         """A function inside the method: it sees the method's names, and may run or not."""
@@ -338,6 +339,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[..., None]] = {
     ast.With: Reader._with,
     ast.AsyncWith: Reader._with,
     ast.Try: Reader._try,
+    ast.TryStar: Reader._try,
     ast.Match: Reader._match,
     ast.FunctionDef: Reader._define,
     ast.AsyncFunctionDef: Reader._define,

@@ -3,10 +3,61 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Statements.
+
+
+def blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
+    """The blocks inside a statement, those of handlers and cases too, in the order of the text."""
+    found: list[list[ast.stmt]] = []
+    for name in _BLOCKS.get(type(statement), ()):
+        block = getattr(statement, name)
+        if name in ("handlers", "cases"):
+            found.extend(part.body for part in block)
+        else:
+            found.append(block)
+    return found
+
+
+_OF_LOOPS = ("body", "orelse")
+_OF_TRIES = ("body", "handlers", "orelse", "finalbody")
+_BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
+    ast.FunctionDef: ("body",),
+    ast.AsyncFunctionDef: ("body",),
+    ast.ClassDef: ("body",),
+    ast.If: ("body", "orelse"),
+    ast.For: _OF_LOOPS,
+    ast.AsyncFor: _OF_LOOPS,
+    ast.While: _OF_LOOPS,
+    ast.With: ("body",),
+    ast.AsyncWith: ("body",),
+    ast.Try: _OF_TRIES,
+    ast.TryStar: _OF_TRIES,
+    ast.Match: ("cases",),
+}
+
+
+def statements(body: list[ast.stmt], *, inner: bool = False) -> Iterator[ast.stmt]:
+    """Statements and those inside them, in the order of the text.
+
+    Args:
+        body: The statements of a file, a class or a function.
+        inner: Whether to go into functions and classes, too. Otherwise these are the statements
+            that run when the body does, as far as branches let them.
+    """
+    waiting = body[::-1]
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        if inner or not isinstance(statement, ast.ClassDef | Function):
+            for block in reversed(blocks(statement)):
+                waiting.extend(reversed(block))
 
 
 def assigned(statement: ast.stmt) -> tuple[list[ast.expr], ast.expr | None]:
