@@ -1,9 +1,18 @@
 """The state of reading one function, and how what happens in it is noted.
 
-How a function is read is told by the files that take a frame: `statements`, `targets` and
-`expressions` read nodes, and `expressions` leads to `calls`, `named_calls`, `own_attributes`,
-`methods` and `tensors`, each of which knows only those that stand after it in this list. `Reader`
-puts them together.
+A frame is what the files share that read a function. Each has one job, and imports only those that
+stand after it here:
+
+- `reader`: statements, and the parameters of the function;
+- `matching` and `targets`: what patterns and assignments bind;
+- `expressions`: what expressions may hold, calls apart;
+- `calls`: what is called, and with what;
+- `named_calls`: what calls of known names return;
+- `own_attributes`: what the attributes of `self` hold, and calls of them;
+- `methods`: what methods of containers and modules return;
+- `tensors`: what functions and methods of tensors return.
+
+To evaluate a part of what it reads, or to bind a name, each asks the frame.
 """
 
 from __future__ import annotations

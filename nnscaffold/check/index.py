@@ -12,7 +12,6 @@ from nnscaffold.check.syntax import (
     accessor,
     assigned,
     attribute_of,
-    called,
     first_parameter,
     statements,
     text_of,
@@ -84,7 +83,7 @@ class Summary:
 def summarise_classes(file: File) -> Summary:
     """Take from a file what others need to know of it."""
     names = file.names
-    facts = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)
+    classes = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)
     read = {
         node.attr
         for node in file.nodes
@@ -92,10 +91,8 @@ def summarise_classes(file: File) -> Summary:
         and isinstance(node.ctx, ast.Load)
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "torch", "nn", "F"))
     }
-    classes = tuple(facts)
-    return Summary(
-        names.module, dict(names.imported), tuple(names.stars), classes, tuple(sorted(read))
-    )
+    stars, read_names = tuple(names.stars), tuple(sorted(read))
+    return Summary(names.module, dict(names.imported), stars, classes, read_names)
 
 
 def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
@@ -117,8 +114,7 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
                     for part in ast.walk(item)
                 )
     is_record = "typing.NamedTuple" in bases or any(
-        names.qualified(called(one)).rpartition(".")[2] == "dataclass"
-        for one in node.decorator_list
+        decorator.rpartition(".")[2] == "dataclass" for decorator in names.decorators(node)
     )
     return ClassFacts(qualified, bases, methods, attributes, initialises, is_record, required)
 

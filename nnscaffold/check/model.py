@@ -141,16 +141,16 @@ class ClassModel(Record):
         return self._constants[name]
 
     def _self_of(self, function: Function) -> str:
-        names = {self.file.names.qualified(one) for one in function.decorator_list}
-        if names & {"staticmethod", "classmethod"} or function.name in _OF_CLASSES:
+        decorators = self.file.names.decorators(function)
+        if {"staticmethod", "classmethod"} & set(decorators) or function.name in _OF_CLASSES:
             return ""
         return first_parameter(function)
 
     def is_property(self, name: str) -> bool:
         """Whether a method is read as an attribute."""
         return any(
-            self.file.names.qualified(one).rpartition(".")[2] in ("property", "cached_property")
-            for one in self.methods[name].decorator_list
+            decorator.rpartition(".")[2] in ("property", "cached_property")
+            for decorator in self.file.names.decorators(self.methods[name])
         )
 
     # What rules ask.

@@ -99,6 +99,10 @@ class Names:
         owner, _, last = name.rpartition(".")
         return self.functions.get(last) if owner == self.module else None
 
+    def decorators(self, node: Function | ast.ClassDef) -> list[str]:
+        """The dotted names of the decorators of a function or class, whatever they are given."""
+        return [self.qualified(called(one)) for one in node.decorator_list]
+
     def disables_gradients(self, node: ast.expr) -> bool:
         """Whether a decorator or a context turns gradients off: `torch.no_grad()`, say."""
         name = self.qualified(called(node))

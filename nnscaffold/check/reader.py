@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nnscaffold.check.syntax import Function
     from nnscaffold.check.values import Kind
 
+_SEVERAL = ast.Tuple | ast.List
+
 
 class Reader(Frame):
     """Reads one function.
@@ -167,11 +169,10 @@ class Reader(Frame):
         self, target: ast.expr, value: ast.expr, values: list[Value], node: ast.stmt
     ) -> None:
         """Bind names to the parts of a display, each to its own: `a, b = x, y`."""
-        both = isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List)
-        if both and len(target.elts) == len(value.elts) and values and values[0].items:  # type: ignore[attr-defined]
+        if isinstance(target, _SEVERAL) and isinstance(value, _SEVERAL) and values:
             held = values[0].items
-            if len(held) == len(target.elts):  # type: ignore[attr-defined]
-                for part, item in zip(target.elts, held, strict=True):  # type: ignore[attr-defined]
+            if held and len(target.elts) == len(value.elts) == len(held):
+                for part, item in zip(target.elts, held, strict=True):
                     self.bind(part, [item], node)
                 return
         self.bind(target, values, node, value)
