@@ -19,27 +19,7 @@ if TYPE_CHECKING:
 
 
 def call(frame: Frame, node: ast.Call) -> list[Value]:
-    """What a call returns, which is noted with what it is given."""
-    invocation = _invocation(frame, node)
-    results = _results(frame, invocation)
-    frame.model.calls.append(
-        Call(
-            node=node,
-            name=invocation.name,
-            method=invocation.method,
-            receiver=invocation.receiver,
-            arguments=invocation.arguments,
-            keywords=invocation.keywords,
-            results=results,
-            where=frame.where,
-            order=frame.model.tick(),
-        )
-    )
-    return results
-
-
-def _invocation(frame: Frame, node: ast.Call) -> Invocation:
-    """Evaluate what is called, and what it is given, in the order in which Python does."""
+    """What a call returns, once what is called and what it is given were evaluated."""
     function = node.func
     receiver: list[Value] = []
     callee: list[Value] = []
@@ -57,15 +37,38 @@ def _invocation(frame: Frame, node: ast.Call) -> Invocation:
         name = names.qualified(function)
     else:
         callee = frame.values_of(function)
-    return Invocation(
+    arguments = []
+    for argument in node.args:
+        arguments.append(frame.elements_of(argument))
+    invocation = Invocation(
         node,
         name=name,
         method=function.attr if isinstance(function, ast.Attribute) else "",
         receiver=receiver,
         callee=callee,
-        arguments=[frame.elements_of(argument) for argument in node.args],
+        arguments=arguments,
         keywords={one.arg or "**": frame.values_of(one.value) for one in node.keywords},
     )
+    return _noted(frame, invocation)
+
+
+def _noted(frame: Frame, call: Invocation) -> list[Value]:
+    """What a call returns; the model keeps it with what it is given."""
+    results = _results(frame, call)
+    frame.model.calls.append(
+        Call(
+            node=call.node,
+            name=call.name,
+            method=call.method,
+            receiver=call.receiver,
+            arguments=call.arguments,
+            keywords=call.keywords,
+            results=results,
+            where=frame.where,
+            order=frame.model.tick(),
+        )
+    )
+    return results
 
 
 def _results(frame: Frame, call: Invocation) -> list[Value]:

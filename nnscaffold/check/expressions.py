@@ -1,4 +1,4 @@
-"""What expressions may hold: a function for each kind of expression, found by `_EVALUATIONS`."""
+"""What expressions may hold: a function for each kind of expression, found by `EVALUATIONS`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     from nnscaffold.check.values import Kind
 
 
-def evaluate(frame: Frame, node: ast.expr) -> list[Value]:
-    """What an expression may hold, the calls and reads in it being noted."""
-    known = _EVALUATIONS.get(type(node))
-    return known(frame, node) if known else _parts(frame, node)
-
-
-def _parts(frame: Frame, node: ast.AST) -> list[Value]:
+def parts(frame: Frame, node: ast.AST) -> list[Value]:
     """Evaluate what is inside an expression of no interest of its own."""
     found = [
         value
@@ -92,12 +86,12 @@ _DISPLAYS: dict[type[ast.expr], Kind] = {
 
 def _display(frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> list[Value]:
     kind = _DISPLAYS[type(node)]
-    parts = [frame.elements_of(element) for element in node.elts]
-    items = [item for part in parts for item in part]
+    places = [frame.elements_of(element) for element in node.elts]
+    items = [item for place in places for item in place]
     frame.note_twice(node.elts, node)
     made = holding(kind, node, items)
     if kind == "tuple" and not any(isinstance(one, ast.Starred) for one in node.elts):
-        made.parts = parts
+        made.parts = places
     return [made]
 
 
@@ -280,7 +274,7 @@ def _slice(frame: Frame, node: ast.Slice) -> list[Value]:
     ]
 
 
-_EVALUATIONS: dict[type[ast.AST], Callable[..., list[Value]]] = {
+EVALUATIONS: dict[type[ast.AST], Callable[..., list[Value]]] = {
     ast.Name: _name,
     ast.Constant: _constant,
     ast.Lambda: _lambda,

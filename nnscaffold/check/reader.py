@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
-from nnscaffold.check.expressions import evaluate, operation
+from nnscaffold.check.expressions import EVALUATIONS, operation, parts
 from nnscaffold.check.frame import Frame
 from nnscaffold.check.matching import bind_pattern, is_certain
 from nnscaffold.check.syntax import attribute_under, called, keyword, last_name, positional
@@ -56,7 +56,11 @@ class Reader(Frame):
 
     def values_of(self, node: ast.expr | None) -> list[Value]:
         """What an expression may hold; nothing where there is none."""
-        return [] if node is None else evaluate(self, node)
+        if node is None:
+            return []
+        # Not a function of its own: expressions nest deeply, and so do the calls that read them.
+        read = EVALUATIONS.get(type(node))
+        return read(self, node) if read else parts(self, node)
 
     def bind(
         self,
