@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.syntax import text_of
 from nnscaffold.check.values import Value
 
 if TYPE_CHECKING:
     from nnscaffold.check.index import Index
     from nnscaffold.check.names import Names
+    from nnscaffold.check.values import Kind
 
-_CONTAINERS = {
+_CONTAINERS: dict[str, Kind] = {
     "list": "list",
     "List": "list",
     "Sequence": "list",
@@ -35,9 +37,10 @@ def annotated(annotation: ast.expr | None, names: Names, index: Index) -> Value 
     """The value of an argument with that annotation; None if it says nothing of use."""
     if annotation is None:
         return None
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+    text = text_of(annotation)
+    if text is not None:
         try:
-            annotation = ast.parse(annotation.value.strip(), mode="eval").body
+            annotation = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
@@ -72,4 +75,4 @@ def _subscripted(annotation: ast.Subscript, names: Names, index: Index) -> Value
     if kind is None:
         return None
     items = [value for part in parts if (value := annotated(part, names, index))]
-    return Value(kind, annotation, items=items)  # type: ignore[arg-type]
+    return Value(kind, annotation, items=items)

@@ -131,10 +131,9 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False)
-class Use:
-    """A value is used by an operation, an index or a call: how it came to be used."""
+class Decision:
+    """A value decides what runs: the condition of a branch or a loop."""
 
     values: list[Value]
     node: ast.AST
-    how: Literal["index", "operand"]
     where: Where

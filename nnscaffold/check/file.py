@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.names import Names
+from nnscaffold.check.syntax import Function, blocks
 from nnscaffold.contract.rules import RULES
 
 if TYPE_CHECKING:
     from nnscaffold.check.analysis import Source
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+__all__ = ["File", "Function"]
 
 
 class File:
@@ -45,39 +46,36 @@ class File:
         self._collect()
 
     def _collect(self) -> None:
-        waiting: list[tuple[ast.AST, ast.ClassDef | None, bool]] = [(self.tree, None, False)]
-        inner = (ast.Import, ast.ImportFrom)
+        """Go through the statements, each with the class whose body it is in, in a function or not.
+
+        A method is in the body of its class; what is inside the method is in no class's body.
+        """
+        Place = tuple[ast.stmt, ast.ClassDef | None, bool]
+        waiting: list[Place] = [(one, None, False) for one in reversed(self.tree.body)]
         while waiting:
             node, owner, local = waiting.pop()
             if isinstance(node, ast.ClassDef):
-                self.classes.append(node)
-                name = f"{self.source.module}.{node.name}"
-                taken = name in self.class_names.values()
-                self.class_names[node] = f"{name}:{node.lineno}" if taken else name
-                outer = f"{self.qualnames[owner]}." if owner else ""
-                self.qualnames[node] = f"{outer}{node.name}"
+                self._add_class(node, owner)
                 if local:
                     self.local_classes.add(node)
-                if node.name not in self.names.classes:
-                    self.names.classes[node.name] = node
-                waiting.extend((item, node, local) for item in reversed(node.body))
-                continue
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                owner = node
+            elif isinstance(node, Function):
                 self.functions.append((node, owner))
-            elif isinstance(node, inner):
-                if node not in self.names.imports:
-                    self.names.add_local_import(node)
-                continue
-            children = [
-                child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)
-            ]
-            if isinstance(node, ast.Try | ast.Match):
-                for part in ast.iter_child_nodes(node):
-                    if isinstance(part, ast.ExceptHandler | ast.match_case):
-                        children.extend(part.body)
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            inside = None if is_function else owner
-            waiting.extend((child, inside, local or is_function) for child in reversed(children))
+                owner, local = None, True
+            elif isinstance(node, ast.Import | ast.ImportFrom) and node not in self.names.imports:
+                self.names.add_local_import(node)
+            for block in reversed(blocks(node)):
+                waiting.extend((child, owner, local) for child in reversed(block))
+
+    def _add_class(self, node: ast.ClassDef, owner: ast.ClassDef | None) -> None:
+        self.classes.append(node)
+        name = f"{self.source.module}.{node.name}"
+        taken = name in self.class_names.values()
+        self.class_names[node] = f"{name}:{node.lineno}" if taken else name
+        outer = f"{self.qualnames[owner]}." if owner else ""
+        self.qualnames[node] = f"{outer}{node.name}"
+        if node.name not in self.names.classes:
+            self.names.classes[node.name] = node
 
     @cached_property
     def nodes(self) -> list[ast.AST]:

@@ -11,9 +11,10 @@ import os
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.sources import ModuleNames
+from nnscaffold.check.syntax import imported_from, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -25,31 +26,17 @@ def imported_names(tree: ast.Module, module: str, is_package: bool) -> list[str]
         module: Its dotted name.
         is_package: Whether it is an `__init__.py`.
     """
+    package = module if is_package else module.rpartition(".")[0]
     names: dict[str, None] = {}
-    for node in _statements(tree):
+    for node in statements(tree.body, inner=True):
         if isinstance(node, ast.Import):
             names |= dict.fromkeys(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = module.split(".")
-            levels = node.level - is_package
-            start = package[: len(package) - levels] if node.level else []
-            parts = [*start, *([node.module] if node.module else [])]
-            if levels < len(package) and parts:
-                names[".".join(parts)] = None
-                names |= dict.fromkeys(".".join([*parts, alias.name]) for alias in node.names)
+            source = imported_from(node, package)
+            if source:
+                names[source] = None
+                names |= dict.fromkeys(f"{source}.{alias.name}" for alias in node.names)
     return list(names)
-
-
-def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All statements in the order of the text; not expressions, which are most of a file."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for block in ("finalbody", "orelse", "handlers", "cases", "body"):
-            below = getattr(node, block, None)
-            if isinstance(below, list):
-                waiting += reversed(below)
 
 
 class Modules:

@@ -7,11 +7,21 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.syntax import (
+    Function,
+    accessor,
+    assigned,
+    attribute_of,
+    first_parameter,
+    statements,
+    text_of,
+)
 from nnscaffold.check.torch_names import (
     BUFFERS,
     DROPOUTS,
     MODULE_ROOTS,
     PARAMETERS,
+    REGISTRATIONS,
     STATEFUL_MODULES,
     STATELESS_MODULES,
 )
@@ -73,7 +83,7 @@ class Summary:
 def summarise_classes(file: File) -> Summary:
     """Take from a file what others need to know of it."""
     names = file.names
-    facts = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)
+    classes = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)
     read = {
         node.attr
         for node in file.nodes
@@ -81,10 +91,8 @@ def summarise_classes(file: File) -> Summary:
         and isinstance(node.ctx, ast.Load)
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "torch", "nn", "F"))
     }
-    classes = tuple(facts)
-    return Summary(
-        names.module, dict(names.imported), tuple(names.stars), classes, tuple(sorted(read))
-    )
+    stars, read_names = tuple(names.stars), tuple(sorted(read))
+    return Summary(names.module, dict(names.imported), stars, classes, read_names)
 
 
 def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
@@ -93,9 +101,11 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
     attributes: dict[str, str] = {}
     initialises = False
     required = -1
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            methods[accessor(item)] = tuple(sorted(_read_method(names, item, attributes)))
+    for item in statements(node.body):
+        if isinstance(item, Function):
+            name = accessor(item)  # which several branches may define
+            reads = {*methods.get(name, ()), *_read_method(names, item, attributes)}
+            methods[name] = tuple(sorted(reads))
             if item.name == "__init__":
                 required = len(item.args.args) - 1 - len(item.args.defaults)
                 required += sum(default is None for default in item.args.kw_defaults)
@@ -103,19 +113,10 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
                     isinstance(part, ast.Attribute) and part.attr == "__init__"
                     for part in ast.walk(item)
                 )
-    decorators = (one.func if isinstance(one, ast.Call) else one for one in node.decorator_list)
     is_record = "typing.NamedTuple" in bases or any(
-        names.qualified(one).rpartition(".")[2] == "dataclass" for one in decorators
+        decorator.rpartition(".")[2] == "dataclass" for decorator in names.decorators(node)
     )
     return ClassFacts(qualified, bases, methods, attributes, initialises, is_record, required)
-
-
-def accessor(method: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """A method's name; that of a property's setter is told apart from the property's."""
-    for decorator in method.decorator_list:
-        if isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter"):
-            return f"{method.name}.{decorator.attr}"
-    return method.name
 
 
 def _plain(base: ast.expr) -> ast.expr:
@@ -123,53 +124,32 @@ def _plain(base: ast.expr) -> ast.expr:
     return base.value if isinstance(base, ast.Subscript) else base
 
 
-def _read_method(
-    names: Names, method: ast.FunctionDef | ast.AsyncFunctionDef, attributes: dict[str, str]
-) -> set[str]:
+def _read_method(names: Names, method: Function, attributes: dict[str, str]) -> set[str]:
     """The attributes of `self` that a method reads; it adds those that it assigns."""
-    first = (method.args.posonlyargs + method.args.args)[:1]
-    own = first[0].arg if first else ""
+    own = first_parameter(method)
     reads: set[str] = set()
     for node in ast.walk(method):
         if isinstance(node, ast.Attribute):
-            if isinstance(node.ctx, ast.Load | ast.Del) and _is_own(node, own):
+            if isinstance(node.ctx, ast.Load | ast.Del) and attribute_of(node, own):
                 reads.add(node.attr)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            targets, value = assigned(node)
             for target in targets:
-                if _is_own(target, own) and node.value is not None:
-                    assert isinstance(target, ast.Attribute)
-                    _note(attributes, target.attr, _sort_of(names, node.value))
-        elif isinstance(node, ast.Call) and _is_own(node.func, own):
-            assert isinstance(node.func, ast.Attribute)
-            sort = _REGISTRATIONS.get(node.func.attr)
-            name = node.args[0] if node.args else None
-            if sort and isinstance(name, ast.Constant) and isinstance(name.value, str):
-                _note(attributes, name.value, sort)
-            elif sort:
-                _note(attributes, "*", sort)
+                attribute = attribute_of(target, own)
+                if attribute and value is not None:
+                    _note(attributes, attribute, _sort_of(names, value))
+        elif isinstance(node, ast.Call):
+            sort = REGISTRATIONS.get(attribute_of(node.func, own))
+            if sort:
+                name = text_of(node.args[0]) if node.args else None
+                _note(attributes, "*" if name is None else name, sort)
     return reads
-
-
-_REGISTRATIONS = {
-    "register_buffer": "buffer",
-    "register_parameter": "parameter",
-    "add_module": "module",
-    "register_module": "module",
-}
 
 
 def _note(attributes: dict[str, str], name: str, sort: str) -> None:
     """Keep what says most: a module says more than the None that it replaces."""
     if attributes.get(name, "other") == "other":
         attributes[name] = sort
-
-
-def _is_own(node: ast.expr, own: str) -> bool:
-    """Whether it is an attribute of `self`."""
-    return isinstance(node, ast.Attribute) and (
-        isinstance(node.value, ast.Name) and node.value.id == own
-    )
 
 
 def _sort_of(names: Names, value: ast.expr) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnscaffold.check.events import Where
-from nnscaffold.check.index import accessor
 from nnscaffold.check.reader import Reader
-from nnscaffold.check.torch_names import NO_GRAD
+from nnscaffold.check.record import Record
+from nnscaffold.check.syntax import Function, accessor, assigned, first_parameter, statements
 from nnscaffold.check.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.events import Assign, Call, Read, Use, Write
-    from nnscaffold.check.file import File, Function
+    from nnscaffold.check.events import Assign, Call
+    from nnscaffold.check.file import File
     from nnscaffold.check.index import Index
 
 _CONSTRUCTOR = "__init__"
@@ -26,55 +26,46 @@ _OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 _FOLLOWED = 40
 
 
-class ClassModel:
-    """One class of a file.
+class ClassModel(Record):
+    """One class of a file, which is all that rules of classes are given.
+
+    What its methods do is in the lists of `Record`. What they hold, return and reach is answered by
+    the attributes here and by the methods under "What rules ask"; those under "Reading" are for the
+    readers of functions.
 
     Attributes:
+        file: The file that it is in.
+        index: The classes of the whole tree.
         node: Its definition.
         name: Its name.
         qualified: Its dotted name.
         methods: Its own methods.
         attributes: What each attribute of `self` may hold, once all methods were read.
-        assigns, calls, reads, writes, uses: What its methods do, in the order of reading.
-        data_writes: The assignments to `.data` of something.
         deleted: The attributes of `self` that are deleted somewhere.
-        decisions: What conditions of branches and loops may be.
-        met: The identities of the tensors from factories that meet tensors of the module's device.
         on_class: The names that the class's body gives values.
-        parameter_values: What the parameters of methods may hold, by method and name.
     """
 
     def __init__(self, file: File, index: Index, node: ast.ClassDef) -> None:
         """Read the methods: the constructor and what it reaches first, `forward` next."""
+        super().__init__()
         self.file = file
         self.index = index
         self.node = node
         self.name = file.qualnames[node]
         self.qualified = file.class_names[node]
         self.methods: dict[str, Function] = {}
-        for item in node.body:
-            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+        for item in statements(node.body):
+            if isinstance(item, Function):
                 self.methods[accessor(item)] = item
         self.attributes: dict[str, list[Value]] = {}
-        self.assigns: list[Assign] = []
-        self.calls: list[Call] = []
-        self.reads: list[Read] = []
-        self.writes: list[Write] = []
-        self.uses: list[Use] = []
-        self.data_writes: list[Write] = []
         self.deleted: set[str] = set()
-        self.decisions: list[Use] = []
-        self.met: set[int] = set()
-        self.parameter_values: dict[tuple[str, str], list[Value]] = {}
         self._returns: dict[str, list[Value]] = {}
         self._functions: dict[str, list[Value]] = {}
         self._constants: dict[str, list[Value]] = {}
-        self._ticks = 0
         self.on_class = {
             target.id
-            for statement in node.body
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None
-            for target in _targets(statement)
+            for statement in statements(node.body)
+            for target in assigned(statement)[0]
             if isinstance(target, ast.Name)
         }
         self._inherit()
@@ -110,8 +101,8 @@ class ClassModel:
         if name not in self._returns:
             self._returns[name] = []  # for a method that calls itself
             function = self.methods[name]
-            no_grad = self._is_without_gradients(function) or (
-                caller is not None and caller.no_grad
+            no_grad = (caller is not None and caller.no_grad) or any(
+                map(self.file.names.disables_gradients, function.decorator_list)
             )
             where = Where(name, caller.guards if caller else (), no_grad=no_grad)
             reader = Reader(self, function, where=where, own=self._self_of(function))
@@ -123,10 +114,9 @@ class ClassModel:
         if function.name not in self._functions:
             self._functions[function.name] = []
             if len(self._functions) < _FOLLOWED:
-                kept = self._events()
                 reader = Reader(self, function, where=Where(function.name), own="")
-                self._functions[function.name] = reader.run()
-                self._restore(kept)
+                with self.apart():
+                    self._functions[function.name] = reader.run()
         made = []
         for value in self._functions[function.name]:
             if value.kind == "argument":
@@ -143,23 +133,6 @@ class ClassModel:
                 made.append(value)
         return made or [Value("other", node, from_input=any(one.from_input for one in given))]
 
-    def tick(self) -> int:
-        """The next place in the order of reading."""
-        self._ticks += 1
-        return self._ticks
-
-    def _event_lists(self) -> tuple[list[Any], ...]:
-        happened = (self.assigns, self.calls, self.reads, self.writes, self.data_writes)
-        return (*happened, self.uses, self.decisions)
-
-    def _events(self) -> list[int]:
-        return [len(one) for one in self._event_lists()]
-
-    def _restore(self, lengths: list[int]) -> None:
-        """Forget what a function outside the class does: it is not the class's."""
-        for one, length in zip(self._event_lists(), lengths, strict=True):
-            del one[length:]
-
     def constant(self, name: str) -> list[Value]:
         """What a constant of the file's top level holds."""
         if name not in self._constants:
@@ -167,40 +140,30 @@ class ClassModel:
             self._constants[name] = self.evaluated(self.file.names.constants[name])
         return self._constants[name]
 
-    def evaluated(self, node: ast.expr) -> list[Value]:
-        """What an expression outside of any function may hold."""
-        kept = self._events()
-        function = ast.FunctionDef(name="", args=_NO_ARGUMENTS, body=[], decorator_list=[])
-        values = Reader(self, function, where=Where(""), own="").values_of(node)
-        self._restore(kept)
-        return values
-
     def _self_of(self, function: Function) -> str:
-        names = {self.file.names.qualified(one) for one in function.decorator_list}
-        if names & {"staticmethod", "classmethod"} or function.name in _OF_CLASSES:
+        decorators = self.file.names.decorators(function)
+        if {"staticmethod", "classmethod"} & set(decorators) or function.name in _OF_CLASSES:
             return ""
-        parameters = [*function.args.posonlyargs, *function.args.args]
-        return parameters[0].arg if parameters else ""
-
-    def _is_without_gradients(self, function: Function) -> bool:
-        for decorator in function.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if self.file.names.qualified(called) in NO_GRAD:
-                return True
-        return False
-
-    def own_name(self, name: str) -> str:
-        """What a method calls the module; nothing if it is not a method of instances."""
-        return self._self_of(self.methods[name]) if name in self.methods else ""
+        return first_parameter(function)
 
     def is_property(self, name: str) -> bool:
         """Whether a method is read as an attribute."""
         return any(
-            self.file.names.qualified(one).rpartition(".")[2] in ("property", "cached_property")
-            for one in self.methods[name].decorator_list
+            decorator.rpartition(".")[2] in ("property", "cached_property")
+            for decorator in self.file.names.decorators(self.methods[name])
         )
 
     # What rules ask.
+
+    def evaluated(self, node: ast.expr) -> list[Value]:
+        """What an expression outside of any function may hold."""
+        function = ast.FunctionDef(name="", args=_NO_ARGUMENTS, body=[], decorator_list=[])
+        with self.apart():
+            return Reader(self, function, where=Where(""), own="").values_of(node)
+
+    def own_name(self, name: str) -> str:
+        """What a method calls the module; nothing if it is not a method of instances."""
+        return self._self_of(self.methods[name]) if name in self.methods else ""
 
     @cached_property
     def all_methods(self) -> dict[str, tuple[str, ...]]:
@@ -274,10 +237,6 @@ class ClassModel:
     def overrides(self, *names: str) -> bool:
         """Whether it, or an ancestor in the tree, defines one of these methods."""
         return any(name in self.all_methods for name in names)
-
-
-def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
-    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 
 
 _NO_ARGUMENTS = ast.arguments(

@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from nnscaffold.check.torch_names import canonical
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the file or class is read, those in branches included."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, ast.If):
-            yield from statements(statement.body)
-            yield from statements(statement.orelse)
-        elif isinstance(statement, ast.Try):
-            yield from statements(statement.body)
-            for handler in statement.handlers:
-                yield from statements(handler.body)
-            yield from statements(statement.orelse)
-        elif isinstance(statement, ast.With):
-            yield from statements(statement.body)
+from nnscaffold.check.syntax import Function, assigned, called, imported_from, statements
+from nnscaffold.check.torch_names import NO_GRAD, canonical
 
 
 class Names:
@@ -49,7 +30,7 @@ class Names:
         self._package = module if is_package else module.rpartition(".")[0]
         self.imported: dict[str, str] = {}
         self._spellings: dict[str, str] = {}
-        self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self.functions: dict[str, Function] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         self.constants: dict[str, ast.expr] = {}
         self.imports: list[ast.Import | ast.ImportFrom] = []
@@ -59,19 +40,14 @@ class Names:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._spellings.update(self._meanings(statement))
         for statement in statements(tree.body):
-            targets: list[ast.expr] = []
-            value: ast.expr | None = None
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self.imports.append(statement)
                 self.imported.update(self._meanings(statement))
-            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            elif isinstance(statement, Function):
                 self.functions[statement.name] = statement
             elif isinstance(statement, ast.ClassDef):
                 self.classes[statement.name] = statement
-            elif isinstance(statement, ast.Assign):
-                targets, value = statement.targets, statement.value
-            elif isinstance(statement, ast.AnnAssign):
-                targets, value = [statement.target], statement.value
+            targets, value = assigned(statement)
             for target in targets:
                 if isinstance(target, ast.Name) and value is not None:
                     self.constants[target.id] = value
@@ -88,11 +64,10 @@ class Names:
                 root = alias.name.partition(".")[0]
                 found[alias.asname or root] = alias.name if alias.asname else root
             return found
-        source = statement.module or ""
-        if statement.level:
-            parts = self._package.split(".") if self._package else []
-            kept = parts[: len(parts) - (statement.level - 1)]
-            source = ".".join([*kept, *([source] if source else [])])
+        source = imported_from(statement, self._package)
+        if source is None:
+            # Of a file that is in no package, as far as we see: its neighbours are.
+            source = statement.module or ""
         for alias in statement.names:
             if alias.name != "*":
                 found[alias.asname or alias.name] = f"{source}.{alias.name}"
@@ -118,6 +93,22 @@ class Names:
         if name in self.classes or name in self.functions or name in self.constants:
             return f"{self.module}.{name}"
         return name
+
+    def function(self, name: str) -> Function | None:
+        """The function of the top level with that dotted name; None if there is none."""
+        owner, _, last = name.rpartition(".")
+        return self.functions.get(last) if owner == self.module else None
+
+    def decorators(self, node: Function | ast.ClassDef) -> list[str]:
+        """The dotted names of the decorators of a function or class, whatever they are given."""
+        return [self.qualified(called(one)) for one in node.decorator_list]
+
+    def disables_gradients(self, node: ast.expr) -> bool:
+        """Whether a decorator or a context turns gradients off: `torch.no_grad()`, say."""
+        name = self.qualified(called(node))
+        if name != "torch.set_grad_enabled" or not isinstance(node, ast.Call) or not node.args:
+            return name in NO_GRAD
+        return isinstance(node.args[0], ast.Constant) and node.args[0].value is False
 
     def spelled(self, name: str) -> tuple[str, str]:
         """How a dotted name of torch is written here, and the import to add for it, if any."""

@@ -8,28 +8,36 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
 from nnscaffold.check.events import Guard, Where, Write
-from nnscaffold.check.expressions import Expressions
-from nnscaffold.check.torch_names import NO_GRAD
-from nnscaffold.check.values import CONTAINERS, Value, attach, contained, register
+from nnscaffold.check.expressions import EVALUATIONS, operation, parts
+from nnscaffold.check.frame import Frame
+from nnscaffold.check.matching import bind_pattern, is_certain
+from nnscaffold.check.syntax import attribute_under, called, keyword, last_name, positional
+from nnscaffold.check.targets import bind
+from nnscaffold.check.values import CONTAINERS, Value, attach, contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nnscaffold.check.events import How
-    from nnscaffold.check.file import Function
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
     from nnscaffold.check.values import Kind
 
+_SEVERAL = ast.Tuple | ast.List
 
-class Reader(Expressions):
+
+class Reader(Frame):
     """Reads one function.
 
     Args:
-        model: What it belongs to, which keeps the events.
+        model: The class that it is read for, which keeps the events.
         function: The function.
-        scope: The names of the function around it.
         where: The surroundings in which it runs.
         own: The name of `self` in it; nothing if it has none.
+        scope: The names of the function around it.
+
+    Attributes:
+        returns: What it may return, as far as it was read.
     """
 
     def __init__(
@@ -42,13 +50,27 @@ class Reader(Expressions):
         scope: dict[str, list[Value]] | None = None,
     ) -> None:
         """Prepare to read it."""
-        self.model = model
+        super().__init__(model, where=where, own=own, scope=scope)
         self.function = function
-        self.scope = dict(scope or {})
-        self.where = where
-        self.own = own
         self.returns: list[Value] = []
-        self._branch = 0
+
+    def values_of(self, node: ast.expr | None) -> list[Value]:
+        """What an expression may hold; nothing where there is none."""
+        if node is None:
+            return []
+        # Not a function of its own: expressions nest deeply, and so do the calls that read them.
+        read = EVALUATIONS.get(type(node))
+        return read(self, node) if read else parts(self, node)
+
+    def bind(
+        self,
+        target: ast.expr,
+        values: list[Value],
+        node: ast.stmt | ast.expr,
+        value: ast.expr | None = None,
+    ) -> None:
+        """Assign to a name, an attribute, an item or several of them."""
+        bind(self, target, values, node, value)
 
     def run(
         self,
@@ -64,7 +86,7 @@ class Reader(Expressions):
         self, arguments: list[list[Value]], keywords: dict[str, list[Value]]
     ) -> None:
         spec = self.function.args
-        parameters = [*spec.posonlyargs, *spec.args]
+        parameters = positional(self.function)
         if self.own and parameters:
             parameters = parameters[1:]
         given = dict(zip((one.arg for one in parameters), arguments, strict=False)) | keywords
@@ -130,25 +152,14 @@ class Reader(Expressions):
         guards = (*before.guards, guard) if guard else before.guards
         self.where = replace(before, guards=guards, loop=loop or before.loop, fails=fails)
         self.scope = dict(scope)
-        self._branch += 1
+        self.branch += 1
         self._block(body)
-        self._branch -= 1
+        self.branch -= 1
         after = {} if body and isinstance(body[-1], ast.Return | ast.Raise) else self.scope
         self.where, self.scope = before, scope
         if may_skip:
-            self._join(scope, after)
+            self.join(scope, after)
         return after
-
-    def _join(self, *scopes: dict[str, list[Value]]) -> None:
-        """Let each name hold what it may hold after any of some blocks."""
-        joined: dict[str, list[Value]] = {}
-        for scope in scopes:
-            for name, values in scope.items():
-                known = joined.setdefault(name, values)
-                if known is not values:
-                    seen = set(map(id, known))
-                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
-        self.scope = joined
 
     def _expression(self, node: ast.Expr) -> None:
         self.values_of(node.value)
@@ -162,11 +173,10 @@ class Reader(Expressions):
         self, target: ast.expr, value: ast.expr, values: list[Value], node: ast.stmt
     ) -> None:
         """Bind names to the parts of a display, each to its own: `a, b = x, y`."""
-        both = isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List)
-        if both and len(target.elts) == len(value.elts) and values and values[0].items:  # type: ignore[attr-defined]
+        if isinstance(target, _SEVERAL) and isinstance(value, _SEVERAL) and values:
             held = values[0].items
-            if len(held) == len(target.elts):  # type: ignore[attr-defined]
-                for part, item in zip(target.elts, held, strict=True):  # type: ignore[attr-defined]
+            if held and len(target.elts) == len(value.elts) == len(held):
+                for part, item in zip(target.elts, held, strict=True):
                     self.bind(part, [item], node)
                 return
         self.bind(target, values, node, value)
@@ -181,7 +191,7 @@ class Reader(Expressions):
         if containers and isinstance(node.op, ast.Add | ast.BitOr):
             for value in containers:
                 self.put(value, self.items_of(added, node))
-        attribute = self._own_attribute_of(node.target)
+        attribute = attribute_under(node.target, self.own)
         if attribute:
             how: How = "grow" if containers else "in-place"
             self.note_assign(attribute, added, node, node.value, how)
@@ -193,7 +203,7 @@ class Reader(Expressions):
             return
         if not containers and isinstance(node.target, ast.Name):
             # Of a tensor it is in place; a number becomes another one.
-            self.scope[node.target.id] = self.operation(node, held, added)
+            self.scope[node.target.id] = operation(self, node, held, added)
 
     def _return(self, node: ast.Return) -> None:
         values = self.values_of(node.value)
@@ -202,14 +212,14 @@ class Reader(Expressions):
             # A tensor that leaves the module on the default device.
             made = [*values, *contained(values)]
             makers = [maker for value in made for maker in value.makers]
-            self.model.met.update(id(one) for one in makers if not _counts_places(one.node))
+            self.model.met.update(one for one in makers if not _counts_places(one.node))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         items = self.items_of(self.values_of(node.iter), node.iter)
         before, self.scope = self.scope, dict(self.scope)
         self.bind(node.target, items, node)
         after = self._inside(node.body, may_skip=False, loop=node)
-        self._join(before, self.scope, after)
+        self.join(before, self.scope, after)
         self._inside(node.orelse)
 
     def _while(self, node: ast.While) -> None:
@@ -225,7 +235,7 @@ class Reader(Expressions):
             guard = Guard(node.test, holds=False)
             orelse = self._inside(node.orelse, may_skip=False, guard=guard)
         if body or orelse:
-            self._join(body, orelse)
+            self.join(body, orelse)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         entered = []
@@ -233,10 +243,8 @@ class Reader(Expressions):
         for item in node.items:
             context = item.context_expr
             values = self.values_of(context)
-            function = context.func if isinstance(context, ast.Call) else context
-            name = self.model.file.names.qualified(function)
-            entered.append(name)
-            no_grad = no_grad or name in NO_GRAD or _disables_gradients(name, context)
+            entered.append(self.model.file.names.qualified(called(context)))
+            no_grad = no_grad or self.model.file.names.disables_gradients(context)
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, values, node)
         before = self.where
@@ -245,7 +253,7 @@ class Reader(Expressions):
         self._block(node.body)
         self.where = before
 
-    def _try(self, node: ast.Try) -> None:
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
         self._block(node.body)
         for handler in node.handlers:
             self._inside(handler.body)
@@ -253,9 +261,20 @@ class Reader(Expressions):
         self._block(node.finalbody)
 
     def _match(self, node: ast.Match) -> None:
-        self.values_of(node.subject)
+        subject = self.values_of(node.subject)
+        before = self.scope
+        ends = [] if any(map(is_certain, node.cases)) else [before]
         for case in node.cases:
-            self._inside(case.body)
+            self.scope = dict(before)
+            bind_pattern(self, case.pattern, subject, node)
+            guard = None
+            if case.guard is not None:
+                self.decide(case.guard, case.guard)
+                guard = Guard(case.guard, holds=True)
+            after = self._inside(case.body, may_skip=False, guard=guard)
+            if after:
+                ends.append(after)
+        self.join(*(ends or [before]))
 
     def _define(self, node: Function) -> None:
         """A function inside the method: it sees the method's names, and may run or not."""
@@ -266,20 +285,20 @@ class Reader(Expressions):
         inner.own = self.own
         inner.scope.pop(self.own, None)
         spec = node.args
-        for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
+        for one in (*positional(node), *spec.kwonlyargs):
             value = annotated(one.annotation, self.model.file.names, self.model.index)
             inner.scope[one.arg] = [
                 value or Value("argument", one, argument=f"{node.name}.{one.arg}")
             ]
             if one.arg == self.own:
                 inner.own = ""
-        inner._branch = 1
+        inner.branch = 1
         inner._block(node.body)
         defined.items = inner.returns
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
-            attribute = self._own_attribute_of(target)
+            attribute = attribute_under(target, self.own)
             if attribute and isinstance(target, ast.Attribute):
                 self.model.attributes.pop(attribute, None)
                 self.model.deleted.add(attribute)
@@ -290,123 +309,10 @@ class Reader(Expressions):
     def _assert(self, node: ast.Assert) -> None:
         self.values_of(node.test)
 
-    # Targets.
-
-    def bind(
-        self,
-        target: ast.expr,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None = None,
-    ) -> None:
-        """Assign to a name, an attribute, an item or several of them."""
-        if isinstance(target, ast.Name):
-            self.scope[target.id] = values
-        elif isinstance(target, ast.Tuple | ast.List):
-            count = len(target.elts)
-            if values and all(len(value.parts) == count for value in values):
-                for position, part in enumerate(target.elts):
-                    held = [item for value in values for item in value.parts[position]]
-                    self.bind(part, held, node)
-                return
-            if count == 2 and values and all(map(_is_pair, values)):
-                # A key, or a position, and what belongs to it.
-                self.bind(target.elts[0], [value.items[0] for value in values], node)
-                rest = [item for value in values for item in value.items[1:]]
-                self.bind(target.elts[1], rest, node)
-                return
-            items = self.items_of(values, node)
-            for part in target.elts:
-                self.bind(part, items, node)
-        elif isinstance(target, ast.Starred):
-            self.bind(target.value, [Value("list", node, items=values)], node)
-        elif isinstance(target, ast.Attribute):
-            self._bind_attribute(target, values, node, value)
-        elif isinstance(target, ast.Subscript):
-            self._bind_item(target, values, node, value)
-
-    def _bind_attribute(
-        self,
-        target: ast.Attribute,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None,
-    ) -> None:
-        if not (isinstance(target.value, ast.Name) and target.value.id == self.own and self.own):
-            held = self.values_of(target.value)
-            child = self._own_attribute_of(target.value)
-            if child and isinstance(target.value, ast.Attribute) and target.attr != "data":
-                self.note_assign(f"{child}.{target.attr}", values, node, value, "assign")
-            if target.attr == "data":
-                self.model.data_writes.append(Write(held, node, "index", self.where, "data"))
-            return
-        name = target.attr
-        known = self.model.attributes.get(name, [])
-        for one in values:
-            one.attribute = one.attribute or name
-            if one.kind in ("module", "parameter", "buffer"):
-                register(one)
-        self.note_assign(name, values, node, value, "assign")
-        if any(one.kind == "buffer" for one in known):
-            # A plain tensor that is assigned to a buffer's name stays a buffer.
-            return
-        if self._branch and known:
-            self.model.attributes[name] = [*known, *values]
-        else:
-            self.model.attributes[name] = list(values)
-
-    def _bind_item(
-        self,
-        target: ast.Subscript,
-        values: list[Value],
-        node: ast.stmt | ast.expr,
-        value: ast.expr | None,
-    ) -> None:
-        held = self.values_of(target.value)
-        attach(held, values)
-        self.values_of(target.slice)
-        for one in held:
-            if one.kind in CONTAINERS:
-                self.put(one, values)
-            elif one.kind == "module":
-                for given in values:
-                    register(given)
-                one.items += values
-        attribute = self._own_attribute_of(target)
-        registered = _DICTIONARIES.get(attribute)
-        if registered and isinstance(target.slice, ast.Constant):
-            # What `self.name = value` does, done by hand.
-            late = self.where.function in self.model.after_construction
-            how = "assign" if late else registered
-            self.note_assign(str(target.slice.value), values, node, value, how)
-        elif attribute:
-            self.note_assign(attribute, values, node, value, "item")
-        self.model.writes.append(Write(held, node, "index", self.where, key=target.slice))
-
-    def _own_attribute_of(self, node: ast.expr) -> str:
-        """The attribute of `self` that a target is, or is an item of."""
-        while isinstance(node, ast.Subscript):
-            node = node.value
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            return node.attr if self.own and node.value.id == self.own else ""
-        return ""
-
-
-# Where a module keeps what is registered.
-_DICTIONARIES: dict[str, How] = {
-    "_buffers": "buffer",
-    "_parameters": "parameter",
-    "_modules": "module",
-}
-
-
-def _is_pair(value: Value) -> bool:
-    return value.kind == "tuple" and bool(value.items) and value.items[0].kind in ("text", "number")
-
 
 def _counts_places(made: ast.AST | None) -> bool:
     """Whether a factory is asked for integers, which serve as an index: a matcher's result."""
-    dtype = next((one.value for one in getattr(made, "keywords", ()) if one.arg == "dtype"), None)
+    dtype = keyword(made, "dtype") if isinstance(made, ast.Call) else None
     return isinstance(dtype, ast.Attribute) and dtype.attr in ("int64", "long")
 
 
@@ -414,23 +320,15 @@ def _fails(body: list[ast.stmt]) -> bool:
     """Whether a block ends with an error: `raise`, or `assert False` in one of its forms."""
     last = body[-1] if body else None
     test: ast.expr | None = last.test if isinstance(last, ast.Assert) else None
-    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and last.value.args:
-        function = last.value.func
-        if isinstance(function, ast.Attribute) and function.attr in ("_assert", "_check"):
-            test = last.value.args[0]
+    call = last.value if isinstance(last, ast.Expr) else None
+    if isinstance(call, ast.Call) and call.args and last_name(call.func) in ("_assert", "_check"):
+        test = call.args[0]
     false = isinstance(test, ast.Constant) and test.value is False
     return isinstance(last, ast.Raise) or false
 
 
 def _ends(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
-
-
-def _disables_gradients(name: str, context: ast.expr) -> bool:
-    """Whether it is `torch.set_grad_enabled(False)`."""
-    if name != "torch.set_grad_enabled" or not isinstance(context, ast.Call) or not context.args:
-        return False
-    return isinstance(context.args[0], ast.Constant) and context.args[0].value is False
 
 
 _STATEMENTS: dict[type[ast.stmt], Callable[..., None]] = {
@@ -446,6 +344,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[..., None]] = {
     ast.With: Reader._with,
     ast.AsyncWith: Reader._with,
     ast.Try: Reader._try,
+    ast.TryStar: Reader._try,
     ast.Match: Reader._match,
     ast.FunctionDef: Reader._define,
     ast.AsyncFunctionDef: Reader._define,

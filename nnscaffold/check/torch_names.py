@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 # Where torch defines a class is not how it is named: `torch.nn.modules.linear.Linear`.
 _HOMES = ("torch.nn.modules.", "torch.nn.parameter.")
 
@@ -163,6 +165,45 @@ VIEWS = frozenset(
         *("swapaxes", "swapdims", "diagonal", "unfold", "tensor_split", "real", "imag", "H"),
     }
 )
+# Attributes and methods that give a plain tensor without a graph.
+DETACHED = frozenset({"detach", "data", "detach_"})
+# Functions that have no gradient.
+WITHOUT_GRADIENT = frozenset(
+    {
+        *("argmax", "argmin", "argsort", "nonzero"),
+        *("histc", "bincount", "bucketize", "searchsorted"),
+    }
+)
+DTYPES = frozenset(
+    {
+        *("float", "float16", "float32", "float64", "half", "double", "bfloat16", "long", "int"),
+        *("int8", "int16", "int32", "int64", "uint8", "bool", "complex64"),
+    }
+)
+# Attributes that only tensors have, as far as arguments of `forward` go.
+TENSOR_ATTRIBUTES = frozenset(
+    {
+        *("shape", "size", "device", "dtype", "view", "ndim", "contiguous", "expand", "repeat"),
+        *("new_zeros", "new_ones", "new_full", "new_tensor", "masked_fill_", "dim"),
+        *("requires_grad", "numel", "float", "half", "type_as", "unfold", "view_as", "expand_as"),
+        *("detach", "cpu", "fill_", "log_softmax", "chunk", "T", "mT", "to_sparse", "bool"),
+        *("long", "softmax"),
+        *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
+    }
+) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}
+# What a module keeps under names: by which of its methods, and in which of its dictionaries.
+Registered = Literal["buffer", "parameter", "module"]
+REGISTRATIONS: dict[str, Registered] = {
+    "register_buffer": "buffer",
+    "register_parameter": "parameter",
+    "add_module": "module",
+    "register_module": "module",
+}
+REGISTRIES: dict[str, Registered] = {
+    "_buffers": "buffer",
+    "_parameters": "parameter",
+    "_modules": "module",
+}
 HOST_FETCHES = frozenset({"item", "cpu", "numpy", "tolist"})
 NO_GRAD = frozenset(
     {

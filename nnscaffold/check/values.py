@@ -86,12 +86,45 @@ class Value:
         return self.kind in TENSORS or self.tensor_like
 
     @property
+    def held(self) -> list[Value]:
+        """What a container may hold, whenever it is put there."""
+        return [*self.items, *self.late]
+
+    @property
     def has_graph(self) -> bool:
         """Whether it is a tensor that autograd keeps a graph for, or may."""
         if not self.is_tensor or self.detached or self.kind == "buffer":
             return False
         learns = self.kind == "parameter" or self.from_state
         return learns or self.from_input or bool(self.argument)
+
+
+def holding(kind: Kind, node: ast.AST, items: list[Value]) -> Value:
+    """A container of some values, which is computed from what they are computed from."""
+    return Value(
+        kind,
+        node,
+        items=items,
+        from_input=any(item.from_input for item in items),
+        from_state=any(item.from_state for item in items),
+    )
+
+
+def computed(kind: Kind, node: ast.AST | None, found: list[Value]) -> Value:
+    """A value that is computed from others."""
+    made = Value(kind, node)
+    for value in found:
+        if value.kind in ("number", "text", "none", "class"):
+            continue
+        if value.kind == "argument" or value.from_input or value.argument:
+            made.from_input = True
+        if value.detached:
+            continue
+        if value.kind == "parameter" or value.from_state:
+            made.from_state = True
+    tensors = [value for value in found if value.is_tensor]
+    made.detached = bool(tensors) and not any(value.has_graph for value in tensors)
+    return made
 
 
 def origin(value: Value) -> Value:

@@ -25,7 +25,7 @@ def stay_behind(model: ClassModel) -> Iterator[Call]:
         result = call.results[0]
         if call.name == "torch.randperm":
             continue  # it is an index by nature
-        if id(result) in model.met and not result.scalar and not _has_no_dimension(call):
+        if result in model.met and not result.scalar and not _has_no_dimension(call):
             yield call
 
 
