@@ -15,8 +15,6 @@ from nnscaffold.contract.rules import RULES
 if TYPE_CHECKING:
     from nnscaffold.check.analysis import Source
 
-__all__ = ["File", "Function"]
-
 
 class File:
     """A parsed file.

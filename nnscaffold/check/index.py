@@ -13,6 +13,7 @@ from nnscaffold.check.syntax import (
     assigned,
     attribute_of,
     first_parameter,
+    last_name,
     statements,
     text_of,
 )
@@ -110,7 +111,7 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
                 required = len(item.args.args) - 1 - len(item.args.defaults)
                 required += sum(default is None for default in item.args.kw_defaults)
                 initialises = any(
-                    isinstance(part, ast.Attribute) and part.attr == "__init__"
+                    isinstance(part, ast.Call) and last_name(part.func) == "__init__"
                     for part in ast.walk(item)
                 )
     is_record = "typing.NamedTuple" in bases or any(

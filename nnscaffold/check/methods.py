@@ -9,24 +9,20 @@ from typing import TYPE_CHECKING
 from nnscaffold.check import tensors
 from nnscaffold.check.events import Write
 from nnscaffold.check.syntax import attribute_under, is_given
-from nnscaffold.check.torch_names import TENSOR_ATTRIBUTES
+from nnscaffold.check.torch_names import RETURN_THEMSELVES, TENSOR_ATTRIBUTES
 from nnscaffold.check.values import CONTAINERS, Value, contained, register
 
 if TYPE_CHECKING:
+    from nnscaffold.check.events import How
     from nnscaffold.check.frame import Frame
     from nnscaffold.check.invocation import Invocation
 
 # Methods that put something into a container.
 _GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
+# Methods that put what a list holds in another order, a different one at each call.
+_REORDERING = frozenset({"reverse", "rotate"})
 # Methods that register what they are given, with the module that they are called on.
 _REGISTERING = frozenset({"append", "extend", "insert", "add_module", "update", "register_module"})
-# Methods of a module that return the module.
-_SAME_MODULE = frozenset(
-    {
-        *("to", "cuda", "cpu", "half", "float", "double", "bfloat16", "eval", "train", "apply"),
-        *("requires_grad_", "type", "to_empty", "share_memory", "xpu"),
-    }
-)
 
 
 def of_method(frame: Frame, call: Invocation) -> list[Value]:
@@ -36,8 +32,11 @@ def of_method(frame: Frame, call: Invocation) -> list[Value]:
         if value.kind == "argument" and (call.method in TENSOR_ATTRIBUTES or in_place):
             value.tensor_like = True
     found = [made for value in call.receiver for made in _of_receiver(frame, call, value)]
-    if call.method in _GROWING and any(value.attribute for value in call.receiver):
-        _note_growth(frame, call)
+    if any(value.attribute for value in call.receiver):
+        if call.method in _GROWING:
+            _note_change(frame, call, "grow")
+        elif call.method in _REORDERING:
+            _note_change(frame, call, "in-place")
     return found or [Value("other", call.node)]
 
 
@@ -56,15 +55,15 @@ def _of_receiver(frame: Frame, call: Invocation, value: Value) -> list[Value]:
     return [made]
 
 
-def _note_growth(frame: Frame, call: Invocation) -> None:
-    """Note that something is put into a container on `self`."""
+def _note_change(frame: Frame, call: Invocation, how: How) -> None:
+    """Note that a container on `self` is put in another order, or something into it."""
     function = call.node.func
     attribute = (
         attribute_under(function.value, frame.own) if isinstance(function, ast.Attribute) else ""
     )
     if attribute:
         value = call.node.args[-1] if call.node.args else None
-        frame.note_assign(attribute, call.given, call.node, value, "grow")
+        frame.note_assign(attribute, call.given, call.node, value, how)
 
 
 def _of_container(frame: Frame, call: Invocation, value: Value) -> list[Value]:
@@ -92,7 +91,7 @@ def _of_container(frame: Frame, call: Invocation, value: Value) -> list[Value]:
 
 def _of_module(frame: Frame, call: Invocation, module: Value) -> list[Value]:
     method, node = call.method, call.node
-    if method in _SAME_MODULE:
+    if method in RETURN_THEMSELVES:
         return [module]
     if method in _REGISTERING:
         frame.note_repeats(call.given, frame.where.loop, node)

@@ -101,6 +101,12 @@ def first_parameter(function: Function) -> str:
     return next((one.arg for one in positional(function)), "")
 
 
+def has_docstring(function: Function) -> bool:
+    """Whether a function begins with a docstring."""
+    first = function.body[0]
+    return isinstance(first, ast.Expr) and text_of(first.value) is not None
+
+
 def accessor(method: Function) -> str:
     """A method's name; that of a property's setter is told apart from the property's."""
     for decorator in method.decorator_list:
@@ -143,10 +149,30 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
     return next((one.value for one in call.keywords if one.arg == name), None)
 
 
+def has_keyword(call: ast.Call, *names: str) -> bool:
+    """Whether an argument is given by name, or may be, in a dictionary."""
+    return any(one.arg in names or one.arg is None for one in call.keywords)
+
+
 def is_given(call: ast.Call, name: str, value: object) -> bool:
     """Whether an argument is given by name as that constant."""
     given = keyword(call, name)
     return isinstance(given, ast.Constant) and given.value is value
+
+
+def is_literal(node: ast.expr | None, *values: object) -> bool:
+    """Whether it is one of these constants."""
+    return isinstance(node, ast.Constant) and node.value in values and node.value is not None
+
+
+def mentions(node: ast.AST | None, *names: str) -> bool:
+    """Whether one of these is an attribute or a name in an expression."""
+    for part in ast.walk(node) if node is not None else ():
+        if isinstance(part, ast.Attribute) and part.attr in names:
+            return True
+        if isinstance(part, ast.Name) and part.id in names:
+            return True
+    return False
 
 
 def attribute_of(node: ast.expr, own: str) -> str:

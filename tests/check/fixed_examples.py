@@ -79,6 +79,7 @@ CLASSES: dict[str, Example] = {
     "NN101/MixinInTheWay": Example(wide(), rows, LINEAR),
     "NN101/NotCalled": Example(wide(), rows, LINEAR),
     "NN101/Aliased": Example(wide(), rows, LINEAR),
+    "NN101/BehindMixin": Example(wide(), rows, LINEAR),
     "NN102/EarlyModule": Example(wide(), rows, LINEAR),
     "NN102/EarlyParameter": Example(wide(), rows, "scale"),
     "NN102/EarlyBuffer": Example(wide(), rows, "mean"),

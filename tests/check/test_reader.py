@@ -183,3 +183,19 @@ def test_what_each_definition_of_a_method_uses_is_used() -> None:
                     return self.b(x)
     """
     assert codes_of(text) == []
+
+
+def test_a_list_that_holds_itself_is_read_to_an_end() -> None:
+    text = """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                pair, other = [nn.Linear(2, 2)], []
+                pair.append(other)
+                other.append(pair)
+                self.pair = pair
+
+            def forward(self, x):
+                return self.pair[0](x)
+    """
+    assert "NN103" in [one.rule.code for one in findings_of(HEAD + textwrap.dedent(text))]

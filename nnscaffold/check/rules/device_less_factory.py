@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.edits import add_argument
 from nnscaffold.check.rules.shared.factories import stay_behind
-from nnscaffold.check.rules.shared.syntax import keyword
+from nnscaffold.check.syntax import keyword
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

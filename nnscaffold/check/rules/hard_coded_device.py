@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.factories import stay_behind
-from nnscaffold.check.rules.shared.syntax import keyword, last_name
+from nnscaffold.check.syntax import keyword, last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
 
 _CUDA = re.compile(r"cuda(:\d*)?\Z")
 # Calls in which a device's name only says for which devices something is meant.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import guarded_by
-from nnscaffold.check.rules.shared.syntax import is_literal
+from nnscaffold.check.syntax import is_literal
 from nnscaffold.check.torch_names import HOST_FETCHES
 
 if TYPE_CHECKING:

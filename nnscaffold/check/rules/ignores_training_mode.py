@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.asking import runs_in_training_only
 from nnscaffold.check.rules.shared.edits import add_argument
-from nnscaffold.check.rules.shared.syntax import has_keyword, is_literal, keyword, mentions
+from nnscaffold.check.syntax import has_keyword, is_literal, keyword, mentions
 from nnscaffold.check.torch_names import DROPOUT_FUNCTIONS, DROPOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.events import Call
-    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
 
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.shared.constructors import calls_in_constructor, initialises
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.rules.shared.syntax import has_docstring
+from nnscaffold.check.syntax import has_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nnscaffold.check.events import Assign, Call
-    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
     from nnscaffold.check.values import Value
 
 

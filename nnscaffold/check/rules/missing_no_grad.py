@@ -7,15 +7,16 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
-from nnscaffold.check.rules.shared.syntax import without_call
+from nnscaffold.check.syntax import called
 from nnscaffold.check.torch_names import NO_GRAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.file import File, Function
+    from nnscaffold.check.file import File
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.index import Index
+    from nnscaffold.check.syntax import Function
 
 _EVALUATES = re.compile(
     r"_*(?:run_|do_)?(?:evaluate|eval|validate|validation|predict|inference|infer)(?:_|\Z)"
@@ -52,7 +53,7 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
 
 
 def _is_without_gradients(file: File, node: ast.expr) -> bool:
-    name = file.names.qualified(without_call(node))
+    name = file.names.qualified(called(node))
     return name in NO_GRAD or name.rpartition(".")[2] in ("no_grad", "inference_mode")
 
 

@@ -13,14 +13,14 @@ from nnscaffold.check.rules.shared.constructors import (
     reaches_module,
 )
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.rules.shared.syntax import has_docstring
+from nnscaffold.check.syntax import has_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
 
 
 def find(model: ClassModel) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.shared.syntax import keyword, mentions
+from nnscaffold.check.syntax import keyword, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

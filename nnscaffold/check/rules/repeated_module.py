@@ -34,11 +34,13 @@ def find(model: ClassModel) -> Iterator[Finding]:
                 yield model.file.finding("NN109", item.repeated, message, name)
 
 
-def _containers(values: list[Value]) -> Iterator[Value]:
+def _containers(values: list[Value], *, depth: int = 3) -> Iterator[Value]:
+    """The containers among some values and inside them; not for ever, as a list may hold itself."""
     for value in values:
         if value.kind in CONTAINERS or (value.kind == "module" and value.items):
             yield value
-            yield from _containers([item for item in value.items if item.kind in CONTAINERS])
+            inner = [item for item in value.items if depth and item.kind in CONTAINERS]
+            yield from _containers(inner, depth=depth - 1)
 
 
 def _counts(item: Value) -> bool:

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.keys import problem_of, reserved_keys
-from nnscaffold.check.rules.shared.syntax import keyword
+from nnscaffold.check.syntax import keyword
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

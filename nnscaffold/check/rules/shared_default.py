@@ -10,9 +10,9 @@ from nnscaffold.check.rules.shared.asking import flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nnscaffold.check.file import Function
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
 
 
 def find(model: ClassModel) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat, holds_graph
 from nnscaffold.check.rules.shared.caches import asks_for, caches_by_key, keys_of, locals_of
-from nnscaffold.check.rules.shared.syntax import mentions, without_call
+from nnscaffold.check.syntax import called, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
     """NN206: what a call computed is used by the next, whatever has changed since."""
     for name, function in model.methods.items():
         for decorator in function.decorator_list:
-            cache = model.file.names.qualified(without_call(decorator))
+            cache = model.file.names.qualified(called(decorator))
             if cache not in _CACHES or name not in model.in_forward:
                 continue
             bound = bool(function.args.args) and function.args.args[0].arg in ("self", "cls")

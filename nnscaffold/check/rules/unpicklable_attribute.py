@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat
-from nnscaffold.check.rules.shared.syntax import last_name
+from nnscaffold.check.syntax import last_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -65,6 +65,8 @@ def _is_number(model: ClassModel, one: Assign) -> bool:
         return False
     if any(value.is_tensor or value.kind in ("none", "text", "module") for value in one.values):
         return False
+    if isinstance(one.node, ast.Call):  # a list is put in another order
+        return bool(before) and all(value.kind == "list" for value in before)
     if isinstance(one.node, ast.AugAssign) and isinstance(one.node.target, ast.Subscript):
         items = list(flat(before))
         return bool(items) and all(value.kind == "number" for value in items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.rules.shared.syntax import mentions
+from nnscaffold.check.syntax import mentions
 from nnscaffold.check.values import CONTAINERS, contained
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix
 from nnscaffold.check.rules.shared.keys import problem_of, reserved_keys
-from nnscaffold.check.rules.shared.syntax import last_name
+from nnscaffold.check.syntax import last_name
 from nnscaffold.check.values import CONTAINERS, contained
 
 if TYPE_CHECKING:

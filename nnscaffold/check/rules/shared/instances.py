@@ -10,13 +10,15 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
+from nnscaffold.check.syntax import root_name
 from nnscaffold.check.torch_names import MODULES, RETURN_THEMSELVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nnscaffold.check.file import File, Function
+    from nnscaffold.check.file import File
     from nnscaffold.check.index import Index
+    from nnscaffold.check.syntax import Function
 
 _ANY_MODULE = "torch.nn.Module"
 _COPIES = frozenset({"copy.copy", "copy.deepcopy"})
@@ -83,7 +85,7 @@ class Scope:
             receiver = self.class_of(function.value)
             if self._is_module(receiver):
                 return receiver
-        if _root(function) in self.names:
+        if root_name(function) in self.names:
             return ""  # a variable, whatever the file's top level calls so
         names = self._file.names
         called = names.qualified(function)
@@ -212,10 +214,3 @@ def _bindings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr | ast.An
             yield node.name, None
         elif isinstance(node, ast.MatchMapping) and node.rest:
             yield node.rest, None
-
-
-def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes begins with; nothing if it begins otherwise."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""

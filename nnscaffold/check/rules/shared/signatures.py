@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nnscaffold.check.file import Function
     from nnscaffold.check.model import ClassModel
+    from nnscaffold.check.syntax import Function
 
 
 def is_public(model: ClassModel) -> bool:

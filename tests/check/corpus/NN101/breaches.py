@@ -94,3 +94,18 @@ def make(width):
             return self.linear(x)
 
     return Inner()
+
+
+class MixinWithoutParentheses:
+    def __init__(self):
+        super().__init__
+        self.scale = 2
+
+
+class BehindMixin(MixinWithoutParentheses, nn.Module):
+    def __init__(self, width):  # NN101
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.linear(x) * self.scale

@@ -83,3 +83,16 @@ class TwoInOneLine(nn.Module):
         y = self.linear(x)
         self.last, self.calls = y.detach(), self.calls + 1  # NN207
         return y / self.calls
+
+
+class TakesTurns(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+        self.order = [0, 1]
+
+    def forward(self, x):
+        for number in self.order:
+            x = self.layers[number](x)
+        self.order.reverse()  # NN207
+        return x
