@@ -12,8 +12,9 @@ import pytest
 
 # First: it imports the checks, which the suite makes tests of.
 from .cases import CaseError, Settings, Target, derive_case, find_targets, read_settings
-from .contract.core import Case, in_order, wrong_opt_outs
-from .contract.findings import ContractViolation
+from .contract.case import Case
+from .contract.core import in_order, wrong_opt_outs
+from .contract.rules import ContractViolation
 from .contract.suite import report
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ContractCollector(pytest.Collector):
             yield Underived.from_parent(self, name="test_contract", reason=self.missing)
             return
         for check in in_order():
-            if check.name in self.case.names:
+            if check.is_asked_of(self.case.contract):
                 yield CheckItem.from_parent(self, name=f"test_{check.name}", check=check)
 
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from module_contract import ContractViolation, assert_contract, check_module, contract_case, stated
-from module_contract.core import CHECKS, Case, outcome_of
+from module_contract.case import Case
+from module_contract.core import CHECKS, outcome_of
 from stated import WithLinear
 from torch import Tensor, nn
 
@@ -190,7 +191,12 @@ class Narrow(nn.Module):
         (
             lambda: check_module(Good, ROWS, opt_out={"vmaps": "no such check"}),
             ValueError,
-            "opt_out: vmaps: there is no check of that name. The checks are: ",
+            "opt_out: vmaps: there is no check of that name. Did you mean `vmap`?",
+        ),
+        (
+            lambda: check_module(Good, ROWS, opt_out={"NN301": "it is for one GPU"}),
+            ValueError,
+            "opt_out: NN301: is a rule, not a check. Name the check that finds it: ",
         ),
         (
             lambda: check_module(Good, ROWS, opt_out={"vmap": " "}),
@@ -209,7 +215,9 @@ def test_a_wrong_argument_is_one_sentence(
 
 
 def test_repr_and_examples_are_not_asked_of_any_module() -> None:
-    assert set(CHECKS) - Case(stated(Good, ROWS)).names == {"representation", "examples"}
+    contract = stated(Good, ROWS)
+    left_out = {name for name, check in CHECKS.items() if not check.is_asked_of(contract)}
+    assert left_out == {"representation", "examples"}
 
 
 @contract_case(lambda batch: torch.randn(batch, 4), output_shape=("batch", 4), parameter_count=20)

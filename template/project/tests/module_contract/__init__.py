@@ -8,30 +8,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .core import Contract as Contract
-    from .core import Instance as Instance
+    from .case import Contract as Contract
+    from .case import Instance as Instance
     from .core import run_checks as run_checks
     from .direct import assert_contract as assert_contract
     from .direct import check_module as check_module
     from .direct import stated as stated
     from .exporters import explain_error as explain_error
-    from .findings import ContractViolation as ContractViolation
-    from .findings import Finding as Finding
     from .rules import RULES as RULES
+    from .rules import ContractViolation as ContractViolation
+    from .rules import Finding as Finding
     from .rules import Rule as Rule
     from .suite import ModuleContract as ModuleContract
     from .suite import contract_case as contract_case
 
 # The files with the checks; importing one adds its checks to the suite.
 _CHECKS = (
-    *("construction", "contexts", "copies", "devices", "exporters", "forward", "precision"),
-    *("processes", "state", "training"),
+    *("construction", "contexts", "devices", "exporters", "forward", "precision", "processes"),
+    *("state", "training"),
 )
 _HOMES = {
-    "Contract": "core",
-    "ContractViolation": "findings",
-    "Finding": "findings",
-    "Instance": "core",
+    "Contract": "case",
+    "ContractViolation": "rules",
+    "Finding": "rules",
+    "Instance": "case",
     "ModuleContract": "suite",
     "RULES": "rules",
     "Rule": "rules",

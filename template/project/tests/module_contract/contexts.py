@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .core import BATCH, SOUND, STEADY, Case, Findings, check, in_each_mode
+from .case import BATCH, Case, lengths_of, seed_everything
+from .core import SOUND, STEADY, Findings, check, in_each_mode
 from .devices import misplaced
-from .findings import NotApplicable, finding, require
-from .isolation import seed_everything
-from .lengths import lengths_of
+from .rules import NotApplicable, finding, require
 from .training import backpropagate, cast, make_double
 from .tree import (
     attributes,
@@ -34,7 +33,12 @@ _REWEIGHTED = "the weights changed"
 _OF_WEIGHTS = "Compute it at each call, or drop it in `train()` and after loading."
 
 
-@check(after=(*SOUND, "untracked_state"))
+@check(
+    SOUND,
+    "untracked_state",
+    repeats=("NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN206", "NN207", "NN401"),
+    in_forward=True,
+)
 def changed_context(case: Case) -> Findings:
     """What one call leaves behind fits the next, whatever has changed in between."""
     found: dict[str, str] = {}
@@ -198,7 +202,7 @@ def survives(case: Case, *, called: bool) -> bool:
         gc.unfreeze()
 
 
-@check(after=(*STEADY, "state_dict"))
+@check(STEADY, "state_dict", repeats=(), in_forward=True)
 @in_each_mode
 def untracked_state(case: Case, training: bool) -> Findings:
     """No number, flag or list that forward changes decides what a later call computes."""
@@ -266,7 +270,7 @@ def other_samples(case: Case) -> Any:
     return convert(inputs, pick)
 
 
-@check(after=(*SOUND, "untracked_state", "loaded_output"))
+@check(SOUND, "untracked_state", "loaded_output")
 def resumption(case: Case) -> Findings:
     """A module that is saved between two steps of training goes on as if it had not been."""
     require(True in case.modes, "the module is only called")

@@ -8,15 +8,14 @@ from typing import Any, TypedDict, Unpack
 
 from torch import Tensor, nn
 
-from .core import CHECKS, Contract, Instance, repeated, run_checks, wrong_opt_outs
-from .findings import ContractViolation, Finding, NotApplicable
+from .case import Contract, Instance, repeated
+from .core import run_checks, wrong_opt_outs
+from .rules import ContractViolation, Finding, NotApplicable
 from .tree import contents, convert
 
 Build = Callable[..., nn.Module] | nn.Module
 
 _OPTIONS = ("device", "dtype")
-# What most packages leave out, and no module computes anything wrong for.
-_OF_GENERATED_CODE = ("representation", "examples")
 
 
 class Statements(TypedDict, total=False):
@@ -90,8 +89,6 @@ def stated(build: Build, inputs: Any, **statements: Unpack[Statements]) -> Contr
     kind: Any = Copied if isinstance(build, nn.Module) else Stated
     contract: Stated = kind(build, inputs, statements.get("output_shape"))
     vars(contract).update(
-        _modes=Contract._modes,
-        _checks=tuple(name for name in CHECKS if name not in _OF_GENERATED_CODE),
         parameter_count=count,
         opt_out=dict(opt_out),
         torchscript=statements.get("torchscript", False),
@@ -127,7 +124,9 @@ class Stated(Contract):
 
 
 class Copied(Stated, Instance):
-    """The same of a module that exists."""
+    """The same of a module that exists, which is held to all that its class is held to."""
+
+    only_called = False
 
     def __init__(self, module: nn.Module, sample: Any, shape: Any) -> None:
         super().__init__(functools.partial(copy.deepcopy, module), sample, shape)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .core import SOUND, Case, Findings, check
-from .findings import Finding, Place, finding, require
-from .lengths import lengths_of
+from .case import Case, lengths_of
+from .core import SOUND, Findings, check
+from .rules import Finding, Place, finding, require
 from .training import CHOICES, cast
 from .tree import convert, tensors
 from .watches import PASSED_ON, place_of, running_line
@@ -26,7 +26,13 @@ _LONG = 640
 _NUMBERS = 100_000  # that long inputs may have in all
 
 
-@check(after=SOUND)
+@check(
+    SOUND,
+    repeats=(
+        *("NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN206", "NN301", "NN302"),
+        "NN401",
+    ),
+)
 def precision(case: Case) -> Findings:
     """In half precision it computes what it does in float32, but for rounding."""
     require(torch.get_default_dtype() is torch.float32, "float32 is not the default here")
