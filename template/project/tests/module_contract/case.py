@@ -178,7 +178,9 @@ class Case:
         seed_everything(INPUT_SEED + seed)
         inputs = self.contract.inputs(batch)
         if not isinstance(inputs, tuple | Mapping):
-            raise TypeError("inputs(batch) must return a tuple or a dict of forward's arguments")
+            raise TypeError("it must return a tuple or a dictionary of forward's arguments")
+        if any(tensor.is_meta for _, tensor in tensors(inputs)):
+            raise ValueError("tensors on the meta device have no values")
         return convert(inputs, prepare)
 
     def call(self, module: Callable[..., Any], inputs: Any = None, seed: int = 0) -> Any:

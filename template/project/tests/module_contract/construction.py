@@ -33,7 +33,7 @@ def construction(case: Case) -> Findings:
     with DeviceWatch() as watch:
         try:
             module = case.raw_build()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(case.contract, Instance):
                 whole = case.contract.module
                 problem = f"cannot be copied: {error}"
@@ -42,7 +42,8 @@ def construction(case: Case) -> Findings:
                 yield failure_to_construct(case, error, watch)
             return
     if not isinstance(module, nn.Module):
-        yield finding("build()", "returns no `nn.Module`")
+        fix = f"Call it: `{module.__name__}(...)`." if isinstance(module, type) else ""
+        yield finding("build()", f"returns {module!r}, which is not an `nn.Module`", fix=fix)
         return
     broken = [(path, part) for path, part in submodules(module) if "_parameters" not in vars(part)]
     for path, part in broken:
@@ -53,19 +54,24 @@ def construction(case: Case) -> Findings:
         return
     literals = watch.findings("NN301")
     yield from literals
-    for path, tensor in () if literals else state_of(module):
+    state = [] if literals else state_of(module)
+    if any(tensor.is_meta for _, tensor in state):
+        fix = "Build it on the CPU unless `device=` names another."
+        yield finding("build()", "returns a module on the meta device, without values", fix=fix)
+        return
+    for path, tensor in state:
         if tensor.device.type != torch.get_default_device().type:
             problem = f"is on {tensor.device}, although no device was asked for"
             fix = "Take the device as an argument: `device=device`."
             yield finding(path, problem, "NN301", fix)
 
 
-def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
+def failure_to_construct(case: Case, error: BaseException, watch: DeviceWatch) -> Finding:
     """The rule behind an exception of the constructor."""
     with early_registration_tolerated() as (early, initialised):
         try:
             case.raw_build()
-        except Exception as second:
+        except (Exception, SystemExit) as second:
             error = second
     if early:
         module, attribute = early[0]

@@ -1,5 +1,6 @@
 """Checks of calls: what forward returns, in both modes, for any batch, and under torch.func."""
 
+import inspect
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -11,9 +12,10 @@ from torch.func import vmap as vectorised
 
 from .case import BATCH, Case
 from .core import BUILT, RUNS, SOUND, STEADY, Findings, check, unexpected
-from .rules import NotApplicable, Unwritten, finding, require
+from .rules import Finding, NotApplicable, Unwritten, finding, require
 from .tree import (
     apply,
+    arguments,
     convert,
     difference,
     disagreement,
@@ -42,6 +44,12 @@ _ANY_SIZE = "Keep the batch dimension whatever its size."
 @check(BUILT, proves=RUNS, repeats=(), stops=True, of_calls=True)
 def forward(case: Case) -> Findings:
     """`forward` runs in both modes and returns the stated shape."""
+    for name, state in (("inputs", case.inputs), ("output_shape", case.contract.output_shape)):
+        try:
+            state(BATCH)
+        except Exception as error:
+            yield unexpected(error, f"{name}({BATCH}) raises ")
+            return
     for training in sorted(case.modes):
         module = case.build(training=training)
         with DeviceWatch() as watch:
@@ -54,12 +62,24 @@ def forward(case: Case) -> Findings:
             except Exception as error:
                 mode = "training" if training else "eval"
                 raised = unexpected(error, f"in {mode} mode raises ")
-                yield from watch.findings("NN301") or [raised]
+                yield from watch.findings("NN301") or [misfit(case, module) or raised]
                 return
         actual, expected = shapes(output), case.output_shape()
         if actual != expected and not has_extras(actual, expected, training):
             yield finding("output_shape", f"returns shape {actual}, stated is {expected}")
             return
+
+
+def misfit(case: Case, module: nn.Module) -> Finding | None:
+    """That the stated inputs are not the arguments of forward, if so."""
+    args, kwargs = arguments(case.inputs())
+    signature = inspect.signature(module.forward)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        takes = f"`forward` takes `{', '.join(signature.parameters)}`."
+        return finding("inputs", f"do not fit forward: {error}", fix=takes)
+    return None
 
 
 def has_extras(actual: object, expected: object, training: bool) -> bool:

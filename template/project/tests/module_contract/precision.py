@@ -1,5 +1,6 @@
 """What half precision loses: tables that a cast rounds, constants, types and positions."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from .case import Case, lengths_of
 from .core import SOUND, Findings, check
 from .rules import Finding, Place, finding, require
 from .training import CHOICES, cast
-from .tree import convert, tensors
+from .tree import convert, leaves, tensors
 from .watches import PASSED_ON, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
@@ -19,6 +20,9 @@ _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 _WAVES = {"sin", "cos", "polar"}
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 _CASTS = {"to", "type", "type_as", "half", "bfloat16"}
+# What puts a constant into its result: as it is, or times what may be a mask.
+_SCALED = {"mul", "mul_", "multiply"}
+_PUT = _SCALED | {"where", "masked_fill", "masked_fill_", "fill_", "__setitem__", "full_like"}
 _FIT = "Make the constant fit the type: `torch.finfo(x.dtype).min`, or use a boolean mask."
 _CAST = "Cast what is computed in float32 to the input's dtype: `.to(x.dtype)`."
 _TABLE = "Compute it in float32 in `forward`, or keep it in float32 by an override of `_apply`."
@@ -65,6 +69,7 @@ class HalfWatch(TorchFunctionMode):
         self.names: set[str] = set()
         self.rounded: dict[Place | None, str] = {}
         self.infinite: dict[Place | None, str] = {}
+        self.constants: dict[Place | None, str] = {}
         self.promoted: dict[Place | None, str] = {}
         # What was made float32 on purpose; kept alive, so that no other takes over an identity.
         self.raised: dict[int, Tensor] = {}
@@ -76,18 +81,31 @@ class HalfWatch(TorchFunctionMode):
         given = [tensor for _, tensor in tensors((args, kwargs))]
         for _, made in tensors(result):
             if made.dtype in _HALVES:
-                self.note_half(name, line, given, made)
+                self.note_half(name, line, given, made, (args, kwargs))
             elif made.dtype is torch.float32 and given:
                 self.note_single(name, line, given, made)
         return result
 
-    def note_half(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
+    def note_half(
+        self,
+        name: str,
+        line: Place | None,
+        given: list[Tensor],
+        made: Tensor,
+        constants: Any,
+    ) -> None:
         counted = name in ("arange", "linspace") and made.numel() > made.unique().numel()
         integers = given and given[0].dtype in _INTEGERS and name in _CASTS
         if counted or (integers and bool((made.double() != given[0]).any())):
             self.rounded.setdefault(line, f"`{name}` rounds integers to {made.dtype}")
         if not made.isfinite().all() and all(tensor.isfinite().all() for tensor in given):
             self.infinite.setdefault(line, f"`{name}` gives infinite values in {made.dtype}")
+        for _, constant in leaves(constants):
+            if isinstance(constant, int | float) and name in _PUT and made.dtype is torch.float16:
+                large = abs(constant) > torch.finfo(torch.float16).max and math.isfinite(constant)
+                # What only a mask lets through is not there unless the mask is: 0 * -1e9.
+                if large and (name not in _SCALED or all(map(is_mask, given))):
+                    self.constants.setdefault(line, f"{constant:g} is too large for {made.dtype}")
 
     def note_single(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
         halves = [tensor for tensor in given if tensor.dtype in _HALVES]
@@ -106,6 +124,11 @@ def long_inputs(case: Case) -> Any:
         size = min(_LONG, _NUMBERS * lengths.size // max(numbers, 1))
         return lengths.of(size) if size > max(300, lengths.size) else None
     return None
+
+
+def is_mask(tensor: Tensor) -> bool:
+    """Whether it holds nothing but zeros and ones."""
+    return bool(((tensor == 0) | (tensor == 1)).all())
 
 
 def floating(tree: Any, change: Callable[[Tensor], Tensor] = Tensor.clone) -> Any:
@@ -135,6 +158,8 @@ def compared(case: Case, dtype: torch.dtype, inputs: Any, watch: HalfWatch) -> I
     for path in raised[:1] if watch.promoted else ():
         line, mixed = next(iter(watch.promoted.items()))
         yield finding(line or path, f"{mixed} makes {path} torch.float32", "NN303", _CAST)
+    for line, what in watch.constants.items():
+        yield finding(line or "forward", f"a constant, {what}, becomes infinite", "NN303", _FIT)
     if lost := [path for (path, one), (_, other) in pairs if is_lost(one, other)]:
         line, what = next(iter(watch.infinite.items()), (None, "a value overflows"))
         problem = f"{what}: {lost[0]} is not finite in {dtype}, as it is in float32"

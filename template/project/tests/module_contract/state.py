@@ -331,15 +331,16 @@ def deep_copy(case: Case) -> Findings:
 def replacements(case: Case) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
     """The ways in which all of a module's tensors become other ones."""
 
-    def loaded() -> nn.Module:
+    def loaded(**options: bool) -> nn.Module:
         target = case.build()
-        target.load_state_dict(copy.deepcopy(case.build().state_dict()))
+        target.load_state_dict(copy.deepcopy(case.build().state_dict()), **options)
         return target
 
     yield "`to_empty()` from the meta device", lambda: case.from_meta()[0]
     yield "`copy.deepcopy`", lambda: copy.deepcopy(case.build())
     yield "pickling", lambda: pickle.loads(pickle.dumps(case.build()))
     yield "`load_state_dict()`", loaded
+    yield "`load_state_dict(assign=True)`", lambda: loaded(assign=True)
 
 
 @check(BUILT, calls_forward=False, repeats=())
@@ -353,24 +354,25 @@ def ties(case: Case) -> Findings:
         except Exception:
             # It cannot be done at all, which is another check's business.
             continue
-        for name in tied:
-            if name not in kept:
+        for name, (_, same) in tied.items():
+            # Of one memory alone, each is a parameter of its own: to an optimizer, to `deepcopy`.
+            if name not in kept or (same and not kept[name][1]):
                 lost[name].append(way)
     for name, ways in lost.items():
         if ways:
-            problem = f"shares its values with {tied[name]}, and no longer after {', '.join(ways)}"
+            shared = "the same parameter as" if tied[name][1] else "of one memory with"
+            problem = f"is {shared} {tied[name][0]}, and no longer after {', '.join(ways)}"
             yield finding(name, problem, "NN208")
 
 
-def tied_parameters(module: nn.Module) -> Iterator[tuple[str, str]]:
-    """The names of parameters whose memory, if not they themselves, an earlier name has too."""
-    first: dict[tuple[int, int], str] = {}
+def tied_parameters(module: nn.Module) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """The names of parameters whose memory an earlier name has too: which, and if they are one."""
+    first: dict[tuple[int, int], tuple[str, nn.Parameter]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         one = id(parameter) if parameter.is_meta else parameter.data_ptr()
-        key = (one, parameter.numel())
-        if parameter.numel() and key in first:
-            yield name, first[key]
-        first.setdefault(key, name)
+        earlier, other = first.setdefault((one, parameter.numel()), (name, parameter))
+        if parameter.numel() and earlier != name:
+            yield name, (earlier, other is parameter)
 
 
 @check(BUILT, calls_forward=False)

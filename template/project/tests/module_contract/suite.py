@@ -8,7 +8,7 @@ from torch import nn
 
 from .case import Case, Contract
 from .core import CHECKS, Check, in_order, outcome_of, wrong_opt_outs
-from .direct import Statements, stated
+from .direct import Statements, refuse_wrong_inputs, stated
 from .rules import Blocked, ContractViolation, NotApplicable, Unwritten
 
 OPEN = "waits for test_forward (not written yet)"
@@ -106,8 +106,13 @@ def contract_case(
     Where the function takes `device` and `dtype`, the checks of both call it with them. pytest
     collects what comes out under the function's name.
     """
+    refuse_wrong_inputs(inputs)
 
     def make(build: Callable[..., nn.Module]) -> type[ModuleContract]:
+        if isinstance(build, type | nn.Module):
+            name = build.__name__ if isinstance(build, type) else type(build).__name__
+            what = f"decorate a function that returns {name}(...), whose name the tests get"
+            raise TypeError(f"contract_case needs a function: {what}")
         contract = stated(build, inputs, **statements)
         members = {name: getattr(contract, name) for name in _STATED}
         members |= {"__test__": True, "__doc__": build.__doc__, "__module__": build.__module__}

@@ -156,7 +156,7 @@ class PrecisionWatch(TorchFunctionMode):
         return result
 
 
-@check(SOUND, "gradients", "precision", "double")
+@check(SOUND, "gradients", "precision", "double", "changed_context")
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
     module = case.build(training=False)
