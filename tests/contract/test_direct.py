@@ -173,6 +173,7 @@ class Narrow(nn.Module):
         (lambda: check_module(Good, ROWS, vmap=1), TypeError, "there is no argument `vmap`"),
         (lambda: check_module(Good, 3), TypeError, "inputs must be a tensor, "),
         (lambda: check_module(Good, None), TypeError, "inputs must be a tensor, "),
+        (lambda: check_module(Good, ROWS.numpy()), TypeError, "; it is array([["),
         (lambda: check_module(Good, nn.ReLU()), TypeError, "inputs must be a tensor, "),
         (lambda: check_module(Good, Good), TypeError, "inputs must be a tensor, "),
         (lambda: check_module(Good, lambda: ROWS), TypeError, "inputs must take the number of"),
@@ -247,8 +248,12 @@ def stops() -> nn.Module:
 @pytest.mark.parametrize(
     ("build", "inputs", "says"),
     [
-        (lambda: 3, ROWS, "construction: build(): returns 3, which is not an `nn.Module`."),
-        (lambda: Good, ROWS, "Good'>, which is not an `nn.Module`. Call it: `Good(...)`."),
+        (lambda: 3, ROWS, "construction: build(): returns a value of type `int`, which is not an"),
+        (
+            lambda: Good,
+            ROWS,
+            "returns the class `Good`, which is not an `nn.Module`. Call it: `Good",
+        ),
         (lambda: Good("meta"), ROWS, "build(): returns a module on the meta device, without valu"),
         (stops, ROWS, "the constructor raises SystemExit: no module today."),
         (Good, {"rows": ROWS}, "inputs: do not fit forward: missing a required argument: 'x'. `fo"),

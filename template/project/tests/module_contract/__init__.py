@@ -27,27 +27,21 @@ _CHECKS = (
     *("construction", "contexts", "devices", "exporters", "forward", "precision", "processes"),
     *("state", "training"),
 )
-_HOMES = {
-    "Contract": "case",
-    "ContractViolation": "rules",
-    "Finding": "rules",
-    "Instance": "case",
-    "ModuleContract": "suite",
-    "RULES": "rules",
-    "Rule": "rules",
-    "assert_contract": "direct",
-    "check_module": "direct",
-    "contract_case": "suite",
-    "explain_error": "exporters",
-    "run_checks": "core",
-    "stated": "direct",
+_NAMES = {
+    "case": ("Contract", "Instance"),
+    "core": ("run_checks",),
+    "direct": ("assert_contract", "check_module", "stated"),
+    "exporters": ("explain_error",),
+    "rules": ("RULES", "ContractViolation", "Finding", "Rule"),
+    "suite": ("ModuleContract", "contract_case"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only for what needs it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for file in _CHECKS if _HOMES[name] != "rules" else ():
-        import_module(f".{file}", __name__)
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    for home, names in _NAMES.items():
+        if name in names:
+            for file in _CHECKS if home != "rules" else ():
+                import_module(f".{file}", __name__)
+            return getattr(import_module(f".{home}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ import copy
 import inspect
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -266,11 +266,19 @@ class Lengths:
 def lengths_of(case: Case) -> Lengths | None:
     """The first dimension after the batch that a module takes in another size as well."""
     if "lengths" not in case.kept:
-        case.kept["lengths"] = next(filter(None, map(tried(case), candidates(case))), None)
+        module = case.build(training=False)
+        case.kept["lengths"] = None
+        for lengths in candidates(case):
+            try:
+                case.evaluate(module, lengths.of(lengths.size - 1))
+            except Exception:
+                continue
+            case.kept["lengths"] = lengths
+            break
     return case.kept["lengths"]
 
 
-def candidates(case: Case) -> list[Lengths]:
+def candidates(case: Case) -> Iterator[Lengths]:
     """What may be a length: a dimension of the first tensor, and what equals it in the others."""
     inputs = case.inputs()
     given = [tensor for _, tensor in tensors(inputs)]
@@ -278,32 +286,14 @@ def candidates(case: Case) -> list[Lengths]:
         batch = case.input_axes()
     except NotApplicable:
         batch = [None for _ in given]
-    if not given:
-        return []
-    found: list[Lengths] = []
-    free = [
-        [axis for axis in range(tensor.dim()) if axis != of_batch]
-        for tensor, of_batch in zip(given, batch, strict=True)
-    ]
-    for place in free[0]:
+    free = [[*range(tensor.dim())] for tensor in given]
+    for axes, of_batch in zip(free, batch, strict=True):
+        axes[:] = [axis for axis in axes if axis != of_batch]
+    for place in free[0] if free else ():
         size = given[0].shape[place]
         alike = [
             [axis for axis in axes if tensor.shape[axis] == size]
             for tensor, axes in zip(given, free, strict=True)
         ]
         only = [[axis for axis in axes if axis == place] for axes in alike]
-        found += [Lengths(inputs, axes, size) for axes in (only, alike)] if size > 1 else []
-    return found
-
-
-def tried(case: Case) -> Any:
-    module = case.build(training=False)
-
-    def works(lengths: Lengths) -> Lengths | None:
-        try:
-            case.evaluate(module, lengths.of(lengths.size - 1))
-        except Exception:
-            return None
-        return lengths
-
-    return works
+        yield from (Lengths(inputs, axes, size) for axes in (only, alike) if size > 1)

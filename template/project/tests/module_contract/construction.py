@@ -42,8 +42,10 @@ def construction(case: Case) -> Findings:
                 yield failure_to_construct(case, error, watch)
             return
     if not isinstance(module, nn.Module):
-        fix = f"Call it: `{module.__name__}(...)`." if isinstance(module, type) else ""
-        yield finding("build()", f"returns {module!r}, which is not an `nn.Module`", fix=fix)
+        name, fix = f"a value of type `{type(module).__name__}`", ""
+        if isinstance(module, type):
+            name, fix = f"the class `{module.__name__}`", f"Call it: `{module.__name__}(...)`."
+        yield finding("build()", f"returns {name}, which is not an `nn.Module`", fix=fix)
         return
     broken = [(path, part) for path, part in submodules(module) if "_parameters" not in vars(part)]
     for path, part in broken:

@@ -44,35 +44,24 @@ BUILT, RUNS, STEADY, SOUND = Stage
 
 @dataclass(frozen=True)
 class Check:
-    """A check that every module inherits as `test_<name>`.
-
-    Attributes:
-        name: That of its function.
-        function: It yields its findings.
-        after: What it waits for: names of checks, and stages, which stand for all their checks.
-        proves: The stage that it belongs to, if it finds causes of what others find.
-        calls_forward: Whether it needs a `forward` that is written.
-        slow: Whether it takes seconds.
-        repeats: The rules that it would name again, or misname, where a check that it waits for
-            has found them; None for any finding at all, as of a check that sees effects.
-        stops: Whether nothing else can be seen where it finds something.
-        in_forward: Whether it is about what `forward` does to an attribute, which is then wrong
-            there, not where `__init__` makes it.
-        of_calls: Whether it holds, and matters, of a module that is only called.
-        advice: Whether it is asked of generated code only (`strict`).
-    """
+    """A check that every module inherits as `test_<name>`; its function yields its findings."""
 
     name: str
     function: CheckFunction
+    # What it waits for: names of checks, and stages, which stand for all their checks.
     after: tuple[str | Stage, ...]
+    # The stage that it belongs to, if it finds causes of what others find.
     proves: Stage | None = None
-    calls_forward: bool = True
-    slow: bool = False
+    calls_forward: bool = True  # one that is written, that is
+    slow: bool = False  # it takes seconds
+    # The rules that it would name again, or misname, where a check that it waits for has found
+    # them; None for any finding at all, as of a check that sees effects.
     repeats: Collection[str] | None = None
-    stops: bool = False
+    stops: bool = False  # nothing else can be seen where it finds something
+    # What it finds is wrong where `forward` does it, not where `__init__` makes the attribute.
     in_forward: bool = False
-    of_calls: bool = False
-    advice: bool = False
+    of_calls: bool = False  # it holds, and matters, of a module that is only called
+    advice: bool = False  # it is asked of generated code only (`strict`)
 
     def is_asked_of(self, contract: Contract) -> bool:
         """Whether it is for a module of that kind."""

@@ -3,6 +3,7 @@
 import copy
 import functools
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
@@ -53,7 +54,7 @@ def check_module(
 
     Raises:
         TypeError: An argument is not of a kind named above.
-        ValueError: An opt-out names no check or has no reason, a shape has a size that is none,
+        ValueError: An opt-out names no check or has no reason, a shape has a wrong size,
             there is no sample, or something is on the meta device.
     """
     contract = stated(build, inputs, **statements)
@@ -173,7 +174,8 @@ def refuse_wrong_inputs(inputs: Any) -> None:
         return
     if not isinstance(inputs, Tensor) and contents(inputs) is None:
         kinds = "a tensor, a tuple, a dictionary, another tree of tensors, or a function of a batch"
-        raise TypeError(f"inputs must be {kinds}; it is {inputs!r}")
+        # An array of another library fills lines.
+        raise TypeError(f"inputs must be {kinds}; it is {' '.join(reprlib.repr(inputs).split())}")
     given = [tensor for _, tensor in tensors(inputs)]
     if any(tensor.is_meta for tensor in given):
         raise ValueError("inputs are on the meta device, where they have no values")

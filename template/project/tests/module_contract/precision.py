@@ -81,31 +81,30 @@ class HalfWatch(TorchFunctionMode):
         given = [tensor for _, tensor in tensors((args, kwargs))]
         for _, made in tensors(result):
             if made.dtype in _HALVES:
-                self.note_half(name, line, given, made, (args, kwargs))
+                self.note_half(name, line, given, made)
+                if made.dtype is torch.float16 and name in _PUT:
+                    self.note_constants(name, line, given, (args, kwargs))
             elif made.dtype is torch.float32 and given:
                 self.note_single(name, line, given, made)
         return result
 
-    def note_half(
-        self,
-        name: str,
-        line: Place | None,
-        given: list[Tensor],
-        made: Tensor,
-        constants: Any,
-    ) -> None:
+    def note_half(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
         counted = name in ("arange", "linspace") and made.numel() > made.unique().numel()
         integers = given and given[0].dtype in _INTEGERS and name in _CASTS
         if counted or (integers and bool((made.double() != given[0]).any())):
             self.rounded.setdefault(line, f"`{name}` rounds integers to {made.dtype}")
         if not made.isfinite().all() and all(tensor.isfinite().all() for tensor in given):
             self.infinite.setdefault(line, f"`{name}` gives infinite values in {made.dtype}")
-        for _, constant in leaves(constants):
-            if isinstance(constant, int | float) and name in _PUT and made.dtype is torch.float16:
-                large = abs(constant) > torch.finfo(torch.float16).max and math.isfinite(constant)
-                # What only a mask lets through is not there unless the mask is: 0 * -1e9.
-                if large and (name not in _SCALED or all(map(is_mask, given))):
-                    self.constants.setdefault(line, f"{constant:g} is too large for {made.dtype}")
+
+    def note_constants(self, name: str, line: Place | None, given: list[Tensor], all_: Any) -> None:
+        """Note those that float16 has no room for; a mask may let none through yet: 0 * -1e9."""
+        masks = all(bool(((tensor == 0) | (tensor == 1)).all()) for tensor in given)
+        for _, one in leaves(all_) if masks or name not in _SCALED else ():
+            if (
+                isinstance(one, int | float)
+                and torch.finfo(torch.float16).max < abs(one) < math.inf
+            ):
+                self.constants.setdefault(line, f"{one:g}, is too large for torch.float16")
 
     def note_single(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
         halves = [tensor for tensor in given if tensor.dtype in _HALVES]
@@ -124,11 +123,6 @@ def long_inputs(case: Case) -> Any:
         size = min(_LONG, _NUMBERS * lengths.size // max(numbers, 1))
         return lengths.of(size) if size > max(300, lengths.size) else None
     return None
-
-
-def is_mask(tensor: Tensor) -> bool:
-    """Whether it holds nothing but zeros and ones."""
-    return bool(((tensor == 0) | (tensor == 1)).all())
 
 
 def floating(tree: Any, change: Callable[[Tensor], Tensor] = Tensor.clone) -> Any:
@@ -159,7 +153,7 @@ def compared(case: Case, dtype: torch.dtype, inputs: Any, watch: HalfWatch) -> I
         line, mixed = next(iter(watch.promoted.items()))
         yield finding(line or path, f"{mixed} makes {path} torch.float32", "NN303", _CAST)
     for line, what in watch.constants.items():
-        yield finding(line or "forward", f"a constant, {what}, becomes infinite", "NN303", _FIT)
+        yield finding(line or "forward", f"a constant, {what}", "NN303", _FIT)
     if lost := [path for (path, one), (_, other) in pairs if is_lost(one, other)]:
         line, what = next(iter(watch.infinite.items()), (None, "a value overflows"))
         problem = f"{what}: {lost[0]} is not finite in {dtype}, as it is in float32"

@@ -178,7 +178,7 @@ class Unwritten(Exception):
 
     Attributes:
         error: What it raised.
-        check: The name of the check that met it; for those that wait for it, it is no news.
+        check: The name of the check that met it; those that wait for it only repeat it.
     """
 
     check = ""
