@@ -182,7 +182,11 @@ class Narrow(nn.Module):
         (lambda: contract_case(ROWS)(Good()), TypeError, "decorate a function that returns Good"),
         (lambda: check_module(Good, ROWS[:0]), ValueError, "inputs are a batch of no samples; "),
         (lambda: check_module(Good, ROWS.to("meta")), ValueError, "inputs are on the meta device"),
-        (lambda: check_module(Good("meta"), ROWS), ValueError, "the module is on the meta device"),
+        (
+            lambda: check_module(Good("meta"), ROWS),
+            ValueError,
+            "the module's `linear.weight` is on",
+        ),
         (
             lambda: check_module(Good, ROWS, output_shapes=(3, 4)),
             TypeError,

@@ -19,6 +19,7 @@ ONLY_RUNNING_SHOWS = {
     *("ChildWithLambda", "ChildWithoutSuper", "CountsInObject", "DeviceByIndex"),
     *("DeviceFixedAtBuild", "EmptiedChild", "EmptyKey", "HalfWritten", "InListOfChild"),
     *("KeepsInferenceTensor", "KeyOfDictMethod", "KeyOfModuleMethod", "KeyWithDot", "LateChild"),
+    *("CachesAFunctionOfTensors", "CachesAFunctionWithoutBound"),
     *("NoReset", "NoiseInPlace", "OverflowsToInfinity", "PastTheRegistry", "PromotesByTable"),
     *("PythonsNoise", "ResetForgetsBuffer", "Resized", "RoundsRates", "RoundsTable"),
     *("TensorOfTheFile", "UnusedItem"),

@@ -57,7 +57,7 @@ def construction(case: Case) -> Findings:
     literals = watch.findings("NN301")
     yield from literals
     state = [] if literals else state_of(module)
-    if any(tensor.is_meta for _, tensor in state):
+    if state and all(tensor.is_meta for _, tensor in state):
         fix = "Build it on the CPU unless `device=` names another."
         yield finding("build()", "returns a module on the meta device, without values", fix=fix)
         return

@@ -136,8 +136,8 @@ class Copied(Stated, Instance):
     only_called = False
 
     def __init__(self, module: nn.Module, sample: Any, shape: Any) -> None:
-        if any(tensor.is_meta for _, tensor in state_of(module)):
-            raise ValueError("the module is on the meta device, where it has no values: fill it")
+        for name in [name for name, tensor in state_of(module) if tensor.is_meta]:
+            raise ValueError(f"the module's `{name}` is on the meta device, where it has no values")
         super().__init__(functools.partial(copied, module), sample, shape)
         self.module = module
 
