@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 # First: it imports the checks, which the suite makes tests of.
-from .cases import CaseError, Settings, Target, derive_case, find_targets, read_settings
-from .contract.core import Case, in_order, wrong_opt_outs
-from .contract.findings import ContractViolation
+from .cases import CaseError, Settings, Target, by_class, derive_case, find_targets, read_settings
+from .contract.case import Case
+from .contract.core import in_order, wrong_opt_outs
+from .contract.rules import ContractViolation
 from .contract.suite import report
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def collectors(session: pytest.Session, names: Sequence[str]) -> list[ContractCo
             for collector in collectors_of(session, name, settings):
                 found.setdefault(collector.name, collector)
     except CaseError as error:
-        raise pytest.UsageError(f"{str(error).rstrip('.')}.") from None
+        said = str(error)
+        raise pytest.UsageError(said if said.endswith(("?", ".")) else f"{said}.") from None
     return list(found.values())
 
 
@@ -46,11 +48,13 @@ def collectors_of(
     Of a module, those that nothing says enough about are reported as skipped, if others are not.
     """
     targets = find_targets(name)
+    of_classes = by_class(settings)
     missing: dict[str, str] = {}
     cases: dict[str, Contract] = {}
     for target in targets:
         try:
-            cases[target.name] = sound(target, derive_case(target, settings.get(target.name)))
+            said = settings.get(target.name) or of_classes.get(target.kind)
+            cases[target.name] = sound(target, derive_case(target, said))
         except CaseError as error:
             missing[target.name] = str(error)
     if missing and (name in missing or not cases):
@@ -87,7 +91,7 @@ class ContractCollector(pytest.Collector):
             yield Underived.from_parent(self, name="test_contract", reason=self.missing)
             return
         for check in in_order():
-            if check.name in self.case.names:
+            if check.is_asked_of(self.case.contract):
                 yield CheckItem.from_parent(self, name=f"test_{check.name}", check=check)
 
 

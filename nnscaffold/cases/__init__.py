@@ -8,6 +8,7 @@ is a `CaseError`: one sentence with what is missing and how to state it.
 from .derive import derive_case as derive_case
 from .errors import CaseError as CaseError
 from .settings import Settings as Settings
+from .settings import by_class as by_class
 from .settings import read_settings as read_settings
 from .targets import Target as Target
 from .targets import find_targets as find_targets

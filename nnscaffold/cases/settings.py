@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CaseError
 from .shapes import Shape, read_shape
+from .targets import class_at_hand, close
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "args": (list,),
@@ -60,9 +63,33 @@ def read_settings(file: Path) -> dict[str, Settings]:
         return {}
     except (OSError, ValueError) as error:
         raise CaseError(f"{file} cannot be read: {error}") from None
-    for key in ("tool", "nnscaffold", "contract"):
+    for key in ("tool", "nnscaffold"):
         table = table.get(key, {}) if isinstance(table, Mapping) else {}
+    for key in table if isinstance(table, Mapping) else ():
+        if key != "contract" and close("contract", [key]):
+            meant = "did you mean [tool.nnscaffold.contract]?"
+            raise CaseError(f"{file.name}: nothing reads [tool.nnscaffold.{key}]; {meant}")
+    table = table.get("contract", {}) if isinstance(table, Mapping) else {}
+    if not isinstance(table, Mapping):
+        raise CaseError(f"{file.name}: [tool.nnscaffold.contract] has to hold tables of modules")
     return {name: settings_of(name, entry) for name, entry in table.items()}
+
+
+def by_class(settings: Mapping[str, Settings]) -> dict[type[nn.Module], Settings]:
+    """The tables by the classes that are imported; a class may be imported from several places.
+
+    Raises:
+        CaseError: A table is of no class, in an imported module, or of no module.
+    """
+    found: dict[type[nn.Module], Settings] = {}
+    for name, table in settings.items():
+        try:
+            kind = class_at_hand(name)
+        except CaseError as error:
+            raise CaseError(f'[tool.nnscaffold.contract."{name}"]: {error}') from None
+        if kind is not None:
+            found[kind] = table
+    return found
 
 
 def settings_of(name: str, entry: Any) -> Settings:
@@ -73,7 +100,9 @@ def settings_of(name: str, entry: Any) -> Settings:
         raise CaseError(f"{where} is not a module's table; write one like {table}")
     for key, value in entry.items():
         if key not in _KINDS:
-            raise CaseError(f"{where} has no key {key!r}; the keys are {', '.join(_KINDS)}")
+            hint = "".join(f"did you mean {one!r}?" for one in close(key, _KINDS))
+            hint = hint or f"the keys are {', '.join(_KINDS)}"
+            raise CaseError(f"{where} has no key {key!r}; {hint}")
         if type(value) not in _KINDS[key]:
             wanted = " or ".join(_WORDS[kind] for kind in _KINDS[key])
             raise CaseError(f"{where}: {key} has to be {wanted}")

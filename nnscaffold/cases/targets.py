@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
+import pkgutil
+import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -30,12 +35,22 @@ def find_targets(text: str) -> list[Target]:
     Raises:
         CaseError: Nothing of that name can be imported, or it is not a module.
     """
+    path, name = path_and_class(text)
+    holder = import_named(path)
+    return [Target(text, class_in(holder, name))] if name else defined_in(holder)
+
+
+def path_and_class(text: str) -> tuple[str, str]:
+    """Split `package.module:Class`; without a colon there is no class.
+
+    Raises:
+        CaseError: It is written differently.
+    """
     path, colon, name = text.partition(":")
     parts = [*path.split("."), *(name.split(".") if colon else ())]
     if not all(part.isidentifier() for part in parts):
         raise CaseError(f"{text!r} is not of the form package.module:Class or package.module")
-    holder = import_named(path)
-    return [Target(text, class_in(holder, name))] if colon else defined_in(holder)
+    return path, name
 
 
 def import_named(path: str) -> ModuleType:
@@ -44,11 +59,29 @@ def import_named(path: str) -> ModuleType:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name and f"{path}.".startswith(f"{error.name}."):
-            there = "in the current folder or among the installed packages"
-            raise CaseError(f"there is no module {error.name} {there}") from None
+            raise CaseError(no_module(error.name)) from None
         raise CaseError(import_failure(path, error)) from None
     except (Exception, SystemExit) as error:
         raise CaseError(import_failure(path, error)) from None
+
+
+def no_module(path: str) -> str:
+    """A sentence that there is no such module, with a name that may be meant."""
+    parent, _, name = path.rpartition(".")
+    if name == "py":
+        hint = f"; write {parent}, without .py"
+    else:
+        holder = sys.modules.get(parent)
+        folders = getattr(holder, "__path__", []) if parent else [str(Path.cwd())]
+        names = [module.name for module in pkgutil.iter_modules(folders)]
+        meant = f"{parent}." if parent else ""
+        hint = "".join(f"; did you mean {meant}{one}?" for one in close(name, names))
+    return f"there is no module {path} in the current folder or among the installed packages{hint}"
+
+
+def close(name: str, names: Iterable[str]) -> list[str]:
+    """The name that may be meant, if one is near."""
+    return difflib.get_close_matches(name, list(names), 1)
 
 
 def import_failure(path: str, error: BaseException) -> str:
@@ -65,13 +98,35 @@ def class_in(holder: ModuleType, name: str) -> type[nn.Module]:
     for part in name.split("."):
         if not hasattr(found, part):
             kinds = [target.kind.__name__ for target in public_modules(holder)]
-            close = difflib.get_close_matches(part, kinds, 1)
-            hint = f"; it defines {close[0]}" if close else listing(kinds)
-            raise CaseError(f"{holder.__name__} has no {part}{hint}")
+            hint = "".join(f"; did you mean {one}?" for one in close(part, kinds))
+            raise CaseError(f"{holder.__name__} has no {part}{hint or listing(kinds)}")
         found = getattr(found, part)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise CaseError(f"{holder.__name__}:{name} is not a subclass of torch.nn.Module")
+        instance = f", but a {type(found).__name__}" if isinstance(found, nn.Module) else ""
+        raise CaseError(f"{holder.__name__}:{name} is not a subclass of torch.nn.Module{instance}")
     return found
+
+
+def class_at_hand(name: str) -> type[nn.Module] | None:
+    """The class of a name, where its module is imported already; None where it could be.
+
+    Raises:
+        CaseError: There is no such module, or no such class in it.
+    """
+    path, kind = path_and_class(name)
+    if path in sys.modules:
+        return class_in(sys.modules[path], kind)
+    parts = path.split(".")
+    prefixes = (".".join(parts[: count + 1]) for count in range(len(parts)))
+    inner = next(prefix for prefix in prefixes if prefix not in sys.modules)
+    try:
+        # It looks into the package above, which is imported already, and imports nothing itself.
+        there = importlib.util.find_spec(inner)
+    except ModuleNotFoundError:  # what is above is not a package
+        there = None
+    if there is None:
+        raise CaseError(no_module(inner))
+    return None
 
 
 def listing(kinds: list[str]) -> str:

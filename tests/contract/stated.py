@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from module_contract.core import Contract
+from module_contract.case import Contract
 from torch import nn
 
 Inputs = Callable[[int], tuple[Any, ...]]

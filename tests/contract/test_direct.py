@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -9,7 +10,8 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from module_contract import ContractViolation, assert_contract, check_module, contract_case, stated
-from module_contract.core import CHECKS, Case, outcome_of
+from module_contract.case import Case
+from module_contract.core import CHECKS, outcome_of
 from stated import WithLinear
 from torch import Tensor, nn
 
@@ -171,6 +173,36 @@ class Narrow(nn.Module):
         (lambda: check_module(Good, ROWS, vmap=1), TypeError, "there is no argument `vmap`"),
         (lambda: check_module(Good, 3), TypeError, "inputs must be a tensor, "),
         (lambda: check_module(Good, None), TypeError, "inputs must be a tensor, "),
+        (lambda: check_module(Good, ROWS.numpy()), TypeError, "; it is array([["),
+        (lambda: check_module(Good, nn.ReLU()), TypeError, "inputs must be a tensor, "),
+        (lambda: check_module(Good, Good), TypeError, "inputs must be a tensor, "),
+        (lambda: check_module(Good, lambda: ROWS), TypeError, "inputs must take the number of"),
+        (lambda: contract_case(lambda: ROWS), TypeError, "inputs must take the number of samples"),
+        (lambda: contract_case(ROWS)(Good), TypeError, "decorate a function that returns Good("),
+        (lambda: contract_case(ROWS)(Good()), TypeError, "decorate a function that returns Good"),
+        (lambda: check_module(Good, ROWS[:0]), ValueError, "inputs are a batch of no samples; "),
+        (lambda: check_module(Good, ROWS.to("meta")), ValueError, "inputs are on the meta device"),
+        (
+            lambda: check_module(Good("meta"), ROWS),
+            ValueError,
+            "the module's `linear.weight` is on",
+        ),
+        (
+            lambda: check_module(Good, ROWS, output_shapes=(3, 4)),
+            TypeError,
+            "there is no argument `output_shapes`; did you mean `output_shape`?",
+        ),
+        (
+            lambda: check_module(Good, ROWS, output_shape=("bacth", 4)),
+            ValueError,
+            "output_shape: 'bacth' is not a size",
+        ),
+        (
+            lambda: check_module(Good, ROWS, output_shape=lambda: (3, 4)),
+            TypeError,
+            "output_shape must take the number of samples",
+        ),
+        (lambda: check_module(Good, ROWS, torchscript="yes"), TypeError, "must be True or False"),
         (
             lambda: check_module(Narrow, ROWS),
             TypeError,
@@ -190,7 +222,12 @@ class Narrow(nn.Module):
         (
             lambda: check_module(Good, ROWS, opt_out={"vmaps": "no such check"}),
             ValueError,
-            "opt_out: vmaps: there is no check of that name. The checks are: ",
+            "opt_out: vmaps: there is no check of that name. Did you mean `vmap`?",
+        ),
+        (
+            lambda: check_module(Good, ROWS, opt_out={"NN301": "it is for one GPU"}),
+            ValueError,
+            "opt_out: NN301: is a rule, not a check. Name the check that finds it: ",
         ),
         (
             lambda: check_module(Good, ROWS, opt_out={"vmap": " "}),
@@ -208,8 +245,49 @@ def test_a_wrong_argument_is_one_sentence(
     assert "\n" not in str(raised.value)
 
 
+def stops() -> nn.Module:
+    sys.exit("no module today")
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs", "says"),
+    [
+        (lambda: 3, ROWS, "construction: build(): returns a value of type `int`, which is not an"),
+        (
+            lambda: Good,
+            ROWS,
+            "returns the class `Good`, which is not an `nn.Module`. Call it: `Good",
+        ),
+        (lambda: Good("meta"), ROWS, "build(): returns a module on the meta device, without valu"),
+        (stops, ROWS, "the constructor raises SystemExit: no module today."),
+        (Good, {"rows": ROWS}, "inputs: do not fit forward: missing a required argument: 'x'. `fo"),
+        (Good, {"x": ROWS, "y": ROWS}, "got an unexpected keyword argument 'y'. `forward` takes `"),
+        (Good, (ROWS, ROWS), "inputs: do not fit forward: too many positional arguments. "),
+        (Good, lambda batch: ROWS / (batch * 0 or [][0]), "inputs(3) raises IndexError: list ind"),
+        (Good, lambda batch: torch.ones(batch, 4, device="meta"), "inputs(3) raises "),
+        (Good, (3,), "must be Tensor, not int."),
+    ],
+)
+def test_what_cannot_be_built_or_called_is_one_finding(build: Any, inputs: Any, says: str) -> None:
+    (found,) = check_module(build, inputs)
+    assert says in str(found)
+    assert "\n" not in str(found)
+
+
+def test_an_output_shape_that_raises_is_one_finding() -> None:
+    (found,) = check_module(Good, ROWS, output_shape=lambda batch: (batch // 0, 4))
+    assert "output_shape(3) raises ZeroDivisionError" in str(found)
+
+
+def test_a_module_in_eval_mode_is_held_to_the_same() -> None:
+    assert check_module(Good().eval(), ROWS) == []
+    assert {one.code for one in check_module(Twice().eval(), ROWS)} == {"NN112", "NN501"}
+
+
 def test_repr_and_examples_are_not_asked_of_any_module() -> None:
-    assert set(CHECKS) - Case(stated(Good, ROWS)).names == {"representation", "examples"}
+    contract = stated(Good, ROWS)
+    left_out = {name for name, check in CHECKS.items() if not check.is_asked_of(contract)}
+    assert left_out == {"representation", "examples"}
 
 
 @contract_case(lambda batch: torch.randn(batch, 4), output_shape=("batch", 4), parameter_count=20)

@@ -12,9 +12,10 @@ import torch
 from faults import FAULTS
 from good import GOOD
 from module_contract import ContractViolation
-from module_contract.core import Case, Contract, outcome_of
+from module_contract.case import Case, Contract
+from module_contract.core import outcome_of
 from module_contract.exporters import ONNX_PACKAGES, fixed_sizes
-from module_contract.findings import NotApplicable
+from module_contract.rules import NotApplicable
 from stated import WithLinear, stated
 from torch import Tensor
 from torch.fx.experimental import symbolic_shapes

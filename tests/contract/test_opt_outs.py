@@ -3,7 +3,8 @@
 import pytest
 from good import GOOD
 from module_contract import ContractViolation
-from module_contract.core import CHECKS, Case, outcome_of
+from module_contract.case import Case
+from module_contract.core import CHECKS, outcome_of
 from stated import without
 from torch_layers import LAYERS
 

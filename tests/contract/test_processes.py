@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from good import GOOD
 from module_contract import processes
-from module_contract.core import Case, Contract, outcome_of
-from module_contract.findings import NotApplicable
+from module_contract.case import Case, Contract
+from module_contract.core import outcome_of
+from module_contract.rules import NotApplicable
 from stated import WithLinear, stated
 from torch import distributed, nn
 
@@ -26,7 +27,7 @@ PROGRAM = textwrap.dedent("""
 
     import torch
     from module_contract import Contract
-    from module_contract.core import Case
+    from module_contract.case import Case
     from module_contract.core import outcome_of
     from stated import WithLinear
     from torch import distributed

@@ -29,7 +29,10 @@ ONLY_RUNNING_SHOWS = {
         "RoundsTable",
     },
     "retention.py": {"ChildKeepsActivation"},
-    "reuse.py": {"CountsInObject", "KeepsInferenceTensor"},
+    "reuse.py": {
+        *("CachesAFunctionOfTensors", "CachesAFunctionWithoutBound", "CountsInObject"),
+        "KeepsInferenceTensor",
+    },
     "sharing.py": {"ChildWithDefault"},
     "values.py": {
         *("ChildWithLambda", "EmptiedChild", "HalfWritten", "NoReset", "ResetForgetsBuffer"),

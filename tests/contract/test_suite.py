@@ -11,7 +11,8 @@ from breaches.containers import InList
 from breaches.forward import DropoutAlways
 from good import GOOD
 from module_contract import ContractViolation, ModuleContract, run_checks
-from module_contract.core import CHECKS, Case, outcome_of
+from module_contract.case import Case
+from module_contract.core import CHECKS, Stage, in_order, outcome_of, prerequisites
 from stated import stated
 from torch import distributed, nn
 
@@ -59,8 +60,20 @@ def test_every_check_is_an_inherited_test_with_a_sentence() -> None:
 
 def test_every_check_waits_for_known_ones_only() -> None:
     for check in CHECKS.values():
-        assert set(check.after) <= set(CHECKS)
-        assert check.calls_forward or not any(CHECKS[name].calls_forward for name in check.after)
+        assert set(check.after) <= {*CHECKS, *Stage}
+        awaited = prerequisites(check)
+        assert check.calls_forward or not any(one.calls_forward for one in awaited)
+        # A stage that is proved only once later ones are would never come to an end.
+        assert all((one.proves or 0) <= check.proves for one in awaited if check.proves)
+
+
+def test_causes_come_first_and_each_check_after_those_that_it_waits_for() -> None:
+    order = in_order()
+    assert sorted(one.name for one in order) == sorted(CHECKS)
+    for at, check in enumerate(order):
+        assert set(prerequisites(check)) <= set(order[:at])
+    assert [one.name for one in order if one.slow] == [one.name for one in order[-5:]]
+    assert order[0].name == "construction"
 
 
 @pytest.mark.parametrize("name", ["OnlyBuffers", "DropoutByMode", "Lazy", "TiedEmbedding"])

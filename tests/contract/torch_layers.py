@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from module_contract.core import Contract
+from module_contract.case import Contract
 from stated import Inputs, Shape, rows, same_rows, stated
 from torch import nn
 

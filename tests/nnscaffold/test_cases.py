@@ -339,7 +339,8 @@ def test_inputs_may_be_trees(define: Define, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ("opt_out = {vmap = 'why'}", "{table} has no key 'opt_out'; the keys are args, kwargs, "),
+        ("opt_out = {vmap = 'why'}", "{table} has no key 'opt_out'; did you mean 'opt-out'?"),
+        ("modes = 'why'", "{table} has no key 'modes'; the keys are args, kwargs, inputs, "),
         ("args = 3", "{table}: args has to be an array"),
         ("torchscript = 1", "{table}: torchscript has to be a boolean"),
         ("kwargs = {widths = 3}", "Layer cannot be called so: missing a required argument"),
@@ -364,8 +365,13 @@ def test_a_wrong_statement_is_one_sentence(
     ("name", "says"),
     [
         ("layer:Rows", "there is no module layer in the current folder or among the installed"),
+        ("json.decode:Rows", "there is no module json.decode in the current folder or among the "),
+        ("json.decode:Rows", "{any}; did you mean json.decoder?"),
+        ("scaffoldr:Rows", "{any}; did you mean scaffolder?"),
+        ("{here}.py:Rows", "{any}; write {here}, without .py"),
+        ("{here}:rows", "{here}:rows is not a subclass of torch.nn.Module, but a Rows"),
         ("json.deep:Rows", "there is no module json.deep in the current folder or among the"),
-        ("{here}:Row", "{here} has no Row; it defines Rows"),
+        ("{here}:Row", "{here} has no Row; did you mean Rows?"),
         ("{here}:Something", "{here} has no Something; it defines Rows, More"),
         ("{here}:NUMBER", "{here}:NUMBER is not a subclass of torch.nn.Module"),
         ("{here}:Tensor", "{here}:Tensor is not a subclass of torch.nn.Module"),
@@ -379,9 +385,10 @@ def test_a_wrong_statement_is_one_sentence(
 def test_a_wrong_name_is_one_sentence(name: str, says: str, define: Define) -> None:
     here = define(
         "class Rows(nn.Module):\n    pass\n\nclass _Own(Rows):\n    pass\n\n"
-        "class More(Rows):\n    pass\n\nNUMBER = 3\n"
+        "class More(Rows):\n    pass\n\nNUMBER = 3\nrows = Rows()\n"
     )
-    assert refusal(name.replace("{here}", here)).startswith(says.replace("{here}", here))
+    said, says = refusal(name.replace("{here}", here)), says.replace("{here}", here)
+    assert said.endswith(says[5:]) if says.startswith("{any}") else said.startswith(says)
     assert [target.name for target in find_targets(here)] == [f"{here}:Rows", f"{here}:More"]
 
 

@@ -184,7 +184,7 @@ def test_processes_share_the_tests(run: Pytest) -> None:
     assert done.counts() == {"failed": 1, "passed": 2, "skipped": 1}
     assert "NN103 module-in-container: layers.py:" in done
     done = run("--nn-contract=layers:Row", "-n", "2")
-    assert (done.code, done.text.strip()) == (4, "ERROR: layers has no Row; it defines Rows.")
+    assert (done.code, done.text.strip()) == (4, "ERROR: layers has no Row; did you mean Rows?")
 
 
 def test_without_the_plugin_there_is_no_option(run: Pytest) -> None:
@@ -238,7 +238,9 @@ def test_a_class_states_opt_outs_too(folder: Path, run: Pytest) -> None:
 
 
 def test_a_wrong_name_is_one_sentence(run: Pytest) -> None:
-    refused(run("--nn-contract=layers:Row"), "layers has no Row; it defines Rows.")
+    refused(run("--nn-contract=layers:Row"), "layers has no Row; did you mean Rows?")
+    refused(run("--nn-contract=layer:Rows"), "there is no module layer in the current folder or ")
+    assert "; did you mean layers?" in run("--nn-contract=layer:Rows")
 
 
 def refused(done: Run, says: str) -> None:
@@ -256,7 +258,54 @@ def test_missing_torch_is_one_sentence(tmp_path: Path, run: Pytest) -> None:
 def test_a_wrong_statement_is_one_sentence(folder: Path, run: Pytest) -> None:
     (folder / "pyproject.toml").write_text(f"{CONFIGURED}torchscripts = true\n")
     where = '[tool.nnscaffold.contract."layers:Secret"]'
-    refused(run("--nn-contract=layers:Secret"), f"{where} has no key 'torchscripts'; the keys are ")
+    refused(
+        run("--nn-contract=layers:Secret"),
+        f"{where} has no key 'torchscripts'; did you mean 'torchscript'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (
+            ":Secret",
+            ":Secrets",
+            '{table}layers:Secrets"]: layers has no Secrets; did you mean Secr',
+        ),
+        (":Secret", ":Nope", '{table}layers:Nope"]: layers has no Nope; it defines Rows, '),
+        (":Secret", ":NUMBER", '{table}layers:NUMBER"]: layers:NUMBER is not a subclass of torch'),
+        (":Secret", ".deep:Secret", '{table}layers.deep:Secret"]: there is no module layers.deep'),
+        ("layers:", "layer:", '{table}layer:Secret"]: there is no module layer in the current fol'),
+        (
+            "layers:",
+            "src/layers:",
+            "{table}src/layers:Secret\"]: 'src/layers:Secret' is not of the",
+        ),
+        ("registry", "registery", "layers:Secret: opt-out registery: there is no check of that na"),
+        ("registry", "NN103", "layers:Secret: opt-out NN103: is a rule, not a check. Name the che"),
+        (".contract.", ".contracts.", "pyproject.toml: nothing reads [tool.nnscaffold.contracts];"),
+    ],
+)
+def test_a_table_that_fits_nothing_is_one_sentence(
+    before: str, after: str, says: str, folder: Path, run: Pytest
+) -> None:
+    (folder / "pyproject.toml").write_text(CONFIGURED.replace(before, after))
+    (folder / "layers.py").write_text(LAYERS.replace("key: str", "key: str = ''"))
+    done = run("--nn-contract=layers:Secret", "--collect-only")
+    refused(done, says.replace("{table}", '[tool.nnscaffold.contract."'))
+
+
+def test_tables_of_modules_that_are_not_asked_for_import_nothing(folder: Path, run: Pytest) -> None:
+    (folder / "others.py").write_text("raise RuntimeError\n")
+    (folder / "pyproject.toml").write_text(CONFIGURED.replace("layers:Secret", "others:Secret"))
+    assert run("--nn-contract=layers:Rows", "--collect-only").code == 0
+
+
+def test_a_table_is_found_by_another_name_of_the_class(folder: Path, run: Pytest) -> None:
+    (folder / "names.py").write_text("from layers import Secret\n")
+    (folder / "pyproject.toml").write_text(CONFIGURED)
+    done = run("--nn-contract=names:Secret", "-k", "registry", "-rs")
+    assert "Secret opts out of registry: to see it left out" in done
 
 
 def test_a_case_of_one_s_own_is_a_few_lines(folder: Path, run: Pytest) -> None:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import torch
-from tests.module_contract.core import Case
+from tests.module_contract.case import Case
 from tests.module_contract.exporters import program_of
 from tests.module_contract.tree import difference
 from torch._inductor import aoti_compile_and_package, aoti_load_package

@@ -40,10 +40,11 @@ def beside(weight: dict[str, int]) -> int:
 
 def test_a_repository_with_default_answers_is_light(render: Render) -> None:
     weight = lines_of_files(render())
-    assert len(weight) <= 95
+    assert len(weight) <= 90
     assert beside(weight) <= 5_900
-    # It grew by what it finds when a module runs: NN206 to NN209, NN303 and NN111.
-    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_450
+    # It grew by what it finds when a module runs: NN206 to NN209, NN303 and NN111; and by what it
+    # says of a module or of inputs that it cannot use.
+    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_600
 
 
 def test_a_repository_with_the_installed_suite_is_lighter(render: Render) -> None:
@@ -56,7 +57,7 @@ def test_a_repository_with_the_installed_suite_is_lighter(render: Render) -> Non
 def test_a_minimal_repository_is_modules_suite_and_a_training_loop(render: Render) -> None:
     repository = render(profile="minimal")
     weight = lines_of_files(repository)
-    assert len(weight) <= 53
+    assert len(weight) <= 50
     assert beside(weight) <= 1_500
     (package,) = (path for path in (repository / "src").iterdir() if path.is_dir())
     assert weight[f"src/{package.name}/train.py"] <= 150

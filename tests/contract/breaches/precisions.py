@@ -51,6 +51,20 @@ class MasksWithLargeConstant(WithLinear):
         return self.linear(x).masked_fill(x > 1, -1e9).softmax(-1)
 
 
+@breaks("NN303", at="precisions.py", inputs=lambda batch: (torch.randn(batch, 4), torch.ones(4)))
+class MasksByProduct(WithLinear):
+    """Nothing is masked in the stated inputs, so that nothing shows in the output."""
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        return (self.linear(x) + (1.0 - seen) * -1e9).softmax(-1)
+
+
+@breaks("NN303", at="precisions.py")
+class MasksByChoice(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > 100, -1e9, self.linear(x)).softmax(-1)
+
+
 @breaks("NN303", at="precisions.py")
 class OverflowsToInfinity(WithLinear):
     def forward(self, x: Tensor) -> Tensor:

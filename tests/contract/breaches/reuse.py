@@ -107,6 +107,30 @@ class CachesItsMethod(WithLinear):
         return self.linear(x) + ramp[:, None]
 
 
+@functools.cache
+def ramp_of(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.linspace(0, 1, length, device=device, dtype=dtype)[:, None]
+
+
+@breaks("NN206", at="reuse.py", inputs=sequences, shape=same_sequences)
+class CachesAFunctionWithoutBound(WithLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + ramp_of(x.shape[1], x.device, x.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def doubled(x: Tensor) -> Tensor:
+    return x * 2
+
+
+@breaks("NN206", at="reuse.py")
+class CachesAFunctionOfTensors(WithLinear):
+    """No tensor is found again, and the cache keeps the last 64 batches alive."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(doubled(x))
+
+
 @breaks("NN207", at="steps")
 class CountsItsCalls(WithLinear):
     def __init__(self) -> None:

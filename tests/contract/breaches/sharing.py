@@ -106,6 +106,11 @@ class LosesTieInLoading(KeepsTie):
         return super().load_state_dict(state, *rest, **options)
 
 
+@breaks("NN208", at="decoder.weight")
+class LosesTieInAssignedState(KeepsTie):
+    """Each name gets a parameter of its own, of one memory: an optimizer moves it twice."""
+
+
 @breaks("NN208", at="gate")
 class TwoParametersOfOneTensor(nn.Module):
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from module_contract.core import Contract
+from module_contract.case import Contract
 from stated import Inputs, Shape, rows, same_rows, stated
 
 

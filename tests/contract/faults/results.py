@@ -60,7 +60,7 @@ class WillNotBuild(WithLinear):
         raise ValueError("width must be even")
 
 
-@fails("construction", says="returns no `nn.Module`")
+@fails("construction", says="which is not an `nn.Module`")
 def no_module() -> Any:
     return F.relu
 

@@ -1,4 +1,6 @@
-"""Modules of complex numbers, for which torch has fewer precisions."""
+"""Numbers of all sorts: complex ones, large ones that fit, and those that a cache may keep."""
+
+import functools
 
 import torch
 from stated import WithLinear
@@ -53,3 +55,31 @@ class ComplexInside(WithLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.complex(self.linear(x), x).angle()
+
+
+@keeps(inputs=lambda batch: (torch.randn(batch, 4), torch.ones(4)))
+class LargeConstantsThatFit(WithLinear):
+    """Large is what a small number is times, and what others are compared with."""
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        scores = self.linear(x) * 1e-5 * 1e5
+        return torch.where(seen > -1e9, scores, torch.finfo(x.dtype).min).softmax(-1)
+
+
+@functools.lru_cache(maxsize=8)
+def ramp(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.linspace(0, 1, length, device=device, dtype=dtype)[:, None]
+
+
+@functools.cache
+def half(length: int) -> int:
+    return length // 2
+
+
+@keeps(inputs=lambda batch: (torch.randn(batch, 5, 4),), shape=lambda batch: (batch, 5, 4))
+class FunctionsWithCaches(WithLinear):
+    """One keeps few tensors, by all that decides them; the other one numbers only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        table = ramp(x.shape[1], x.device, x.dtype)
+        return self.linear(x) + table.roll(half(x.shape[1]), 0)

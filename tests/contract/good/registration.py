@@ -82,12 +82,16 @@ class TiedEmbedding(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(6, 4, device=device, dtype=dtype)
         self.head = nn.Linear(4, 6, bias=False, device=device, dtype=dtype)
+        self.register_load_state_dict_post_hook(TiedEmbedding.tie)
+        self.tie()
+
+    def tie(self, _: object = None) -> None:
         self.head.weight = self.embedding.weight
 
     def _apply(self, fn: Any, recurse: bool = True) -> "TiedEmbedding":
         super()._apply(fn, recurse)
         # Where the tensors are replaced, as by `to_empty`, each name gets a parameter of its own.
-        self.head.weight = self.embedding.weight
+        self.tie()
         return self
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -35,11 +35,15 @@ class TiedAgain(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(6, 4, device=device, dtype=dtype)
         self.head = nn.Linear(4, 6, bias=False, device=device, dtype=dtype)
+        self.register_load_state_dict_post_hook(TiedAgain.tie)
+        self.tie()
+
+    def tie(self, _: object = None) -> None:
         self.head.weight = self.embedding.weight
 
     def _apply(self, fn: Any, recurse: bool = True) -> "TiedAgain":
         super()._apply(fn, recurse)
-        self.head.weight = self.embedding.weight
+        self.tie()
         return self
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Checks of a module as it is built: constructor, registry, representation, docstring."""
 
+import contextlib
 import doctest
 import inspect
 import re
@@ -7,7 +8,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -15,10 +15,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from .core import BUILT, Case, Findings, Instance, check, unexpected
-from .findings import Finding, NotApplicable, finding, require
+from .case import Case, Instance
+from .core import BUILT, Findings, check, unexpected
+from .rules import Finding, NotApplicable, finding, require
 from .state import unpicklable
-from .tree import held_outside_registry, join, state_of, submodules
+from .tree import held_outside_registry, join, reachable, state_of, submodules
 from .watches import DeviceWatch, is_torch, place
 
 _PLAIN = (bool, int, float, str)
@@ -26,13 +27,13 @@ _FACTORY = ("device", "dtype")
 _REGISTERED = (nn.Module, nn.Parameter, nn.Buffer)
 
 
-@check(after=(), calls_forward=False)
+@check(proves=BUILT, calls_forward=False, stops=True, of_calls=True)
 def construction(case: Case) -> Findings:
     """The module can be built, and every module in it went through `nn.Module.__init__`."""
     with DeviceWatch() as watch:
         try:
             module = case.raw_build()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(case.contract, Instance):
                 whole = case.contract.module
                 problem = f"cannot be copied: {error}"
@@ -41,7 +42,10 @@ def construction(case: Case) -> Findings:
                 yield failure_to_construct(case, error, watch)
             return
     if not isinstance(module, nn.Module):
-        yield finding("build()", "returns no `nn.Module`")
+        name, fix = f"a value of type `{type(module).__name__}`", ""
+        if isinstance(module, type):
+            name, fix = f"the class `{module.__name__}`", f"Call it: `{module.__name__}(...)`."
+        yield finding("build()", f"returns {name}, which is not an `nn.Module`", fix=fix)
         return
     broken = [(path, part) for path, part in submodules(module) if "_parameters" not in vars(part)]
     for path, part in broken:
@@ -52,19 +56,24 @@ def construction(case: Case) -> Findings:
         return
     literals = watch.findings("NN301")
     yield from literals
-    for path, tensor in () if literals else state_of(module):
+    state = [] if literals else state_of(module)
+    if state and all(tensor.is_meta for _, tensor in state):
+        fix = "Build it on the CPU unless `device=` names another."
+        yield finding("build()", "returns a module on the meta device, without values", fix=fix)
+        return
+    for path, tensor in state:
         if tensor.device.type != torch.get_default_device().type:
             problem = f"is on {tensor.device}, although no device was asked for"
             fix = "Take the device as an argument: `device=device`."
             yield finding(path, problem, "NN301", fix)
 
 
-def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Finding:
+def failure_to_construct(case: Case, error: BaseException, watch: DeviceWatch) -> Finding:
     """The rule behind an exception of the constructor."""
     with early_registration_tolerated() as (early, initialised):
         try:
             case.raw_build()
-        except Exception as second:
+        except (Exception, SystemExit) as second:
             error = second
     if early:
         module, attribute = early[0]
@@ -84,7 +93,7 @@ def failure_to_construct(case: Case, error: Exception, watch: DeviceWatch) -> Fi
     return literals[0] if literals else unexpected(error, "the constructor raises ")
 
 
-@contextmanager
+@contextlib.contextmanager
 def early_registration_tolerated() -> Iterator[tuple[list[tuple[nn.Module, str]], list[nn.Module]]]:
     """Let a constructor go on after an early assignment, to see whether it initialises later.
 
@@ -116,7 +125,60 @@ def early_registration_tolerated() -> Iterator[tuple[list[tuple[nn.Module, str]]
         yield early, initialised
 
 
-@check(after=("construction",), calls_forward=False)
+@check("construction", proves=BUILT, calls_forward=False, stops=True)
+def shared_defaults(case: Case) -> Findings:
+    """No instance shares a module or a tensor with another through a default or its class."""
+    if isinstance(case.contract, Instance):
+        raise NotApplicable("there is one instance only")
+    module, other = case.raw_build(), case.raw_build()
+    first, second = stateful(module), stateful(other)
+    origins = dict(of_classes(module))
+    common = origins.keys() & set(map(id, first.values())) & set(map(id, second.values()))
+    reported: tuple[str, ...] = ()
+    for path, value in first.items():
+        if id(value) in common and not path.startswith(reported):
+            reported += (f"{path}.",)
+            problem = f"every instance shares this {type(value).__name__}: {origins[id(value)]}"
+            yield finding(path, problem, "NN111")
+    # What `forward` reads from the class itself.
+    for origin in dict.fromkeys(origins.values()) if not reported else ():
+        if origin.startswith("a class attribute"):
+            name = origin.split("`")[1]
+            yield finding(name, f"is {origin}, which every instance shares", "NN111")
+
+
+def stateful(root: nn.Module) -> dict[str, nn.Module | Tensor]:
+    """Everything of a module that has a value of its own: itself last, what is outermost first."""
+    modules = {path: part for path, part in submodules(root) if path and state_of(part)}
+    state = dict(root.named_parameters(remove_duplicate=False))
+    return {**modules, **state, **dict(root.named_buffers()), **dict(held_outside_registry(root))}
+
+
+def inside(value: object) -> list[int]:
+    """The identities of a tensor, or of a module with state and of all that it consists of."""
+    if isinstance(value, nn.Module):
+        return [id(value), *map(id, stateful(value).values())] if state_of(value) else []
+    return [id(value)] if isinstance(value, Tensor) and value.dim() else []
+
+
+def of_classes(root: nn.Module) -> Iterator[tuple[int, str]]:
+    """The identities of what classes and default arguments hold, and where that is."""
+    for kind in dict.fromkeys(kind for _, part in submodules(root) for kind in type(part).__mro__):
+        if kind.__module__.partition(".")[0] in ("torch", "builtins"):
+            continue
+        places: dict[str, object] = {
+            f"a class attribute `{kind.__name__}.{name}`": value
+            for name, value in vars(kind).items()
+        }
+        with contextlib.suppress(TypeError, ValueError, KeyError):  # it has no signature of its own
+            arguments = inspect.signature(inspect.unwrap(vars(kind)["__init__"])).parameters
+            places |= {f"the default of `{name}`": one.default for name, one in arguments.items()}
+        for where, value in places.items():
+            for _, part in reachable("", value, "", set()):
+                yield from ((key, where) for key in inside(part))
+
+
+@check("construction", proves=BUILT, calls_forward=False, of_calls=True)
 def registry(case: Case) -> Findings:
     """Every module, parameter and tensor on an attribute is registered."""
     yield from all_unregistered(case.build())
@@ -153,7 +215,7 @@ def unregistered(path: str, value: nn.Module | Tensor) -> Finding:
     return finding(path, f"plain tensor of shape {shape}: it is neither moved nor saved", "NN201")
 
 
-@check(after=("construction",), calls_forward=False)
+@check("construction", calls_forward=False)
 def repeated_modules(case: Case) -> Findings:
     """No container holds one module with parameters in several places."""
     for path, container in submodules(case.build()):
@@ -170,7 +232,7 @@ def repeated_modules(case: Case) -> Findings:
             first.setdefault(id(child), name)
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False)
 def parameters(case: Case) -> Findings:
     """The module has the stated parameters: their number, or their names and shapes."""
     count, expected = case.contract.parameter_count, case.contract.parameter_shapes
@@ -190,10 +252,9 @@ def parameters(case: Case) -> Findings:
                 yield finding("parameter_count", problem)
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False, advice=True)
 def representation(case: Case) -> Findings:
     """`repr` is one line a child and shows the constructor's arguments."""
-    require(case.contract.strict, "it is advice only (`strict = False`)")
     kind = type(case.raw_build())
     initialise = kind.__init__
     with patch.object(kind, "__init__", autospec=True, side_effect=initialise) as watched:
@@ -226,11 +287,10 @@ def expected_lines(module: nn.Module) -> int:
     return sum(lines) + 2 + bool(module.extra_repr()) if lines else 1
 
 
-@check(after=BUILT, calls_forward=False)
+# Others' examples may download models, or train one.
+@check(BUILT, calls_forward=False, advice=True)
 def examples(case: Case) -> Findings:
     """The examples in the docstrings of the module's file give what they show."""
-    # Others' examples may download models, or train one.
-    require(case.contract.strict, "examples run in generated code only (`strict = False`)")
     file = sys.modules.get(type(case.build()).__module__)
     if file is None or is_torch(getattr(file, "__file__", None) or ""):
         raise NotApplicable("the module's file is not the author's")

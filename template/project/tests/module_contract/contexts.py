@@ -1,8 +1,10 @@
 """Checks of a module that is called, changed and called again, beside one that was not called."""
 
 import copy
+import functools
 import gc
 import itertools
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .core import BATCH, SOUND, STEADY, Case, Findings, check, in_each_mode
+from .case import BATCH, Case, lengths_of, seed_everything
+from .core import SOUND, STEADY, Findings, check, in_each_mode
 from .devices import misplaced
-from .findings import NotApplicable, finding, require
-from .isolation import seed_everything
-from .lengths import lengths_of
+from .rules import NotApplicable, finding, require
 from .training import backpropagate, cast, make_double
 from .tree import (
     attributes,
@@ -25,16 +26,23 @@ from .tree import (
     is_lazy,
     is_plain,
     join,
+    reachable,
     submodules,
 )
-from .watches import place_of
+from .watches import place, place_of
 
+_CACHED = type(functools.cache(len))
 Step = Callable[[nn.Module], Any]
 _REWEIGHTED = "the weights changed"
 _OF_WEIGHTS = "Compute it at each call, or drop it in `train()` and after loading."
 
 
-@check(after=(*SOUND, "untracked_state"))
+@check(
+    SOUND,
+    "untracked_state",
+    repeats=("NN105", "NN106", "NN108", "NN202", "NN203", "NN204", "NN206", "NN207", "NN401"),
+    in_forward=True,
+)
 def changed_context(case: Case) -> Findings:
     """What one call leaves behind fits the next, whatever has changed in between."""
     found: dict[str, str] = {}
@@ -153,25 +161,60 @@ def moved(case: Case) -> list[tuple[str, str]]:
 
 
 def growing(case: Case) -> list[tuple[str, str]]:
-    """What holds one tensor more after each new length."""
-    lengths = lengths_of(case)
-    if lengths is None:
-        return []
-    module = case.build(training=False)
-    counts: list[dict[str, int]] = []
-    for size in (lengths.size - 1, lengths.size, lengths.size + 1, lengths.size + 2):
-        try:
-            case.evaluate(module, lengths.of(size))
-        except Exception:
-            continue
-        held = [path.partition("[")[0] for path, _ in held_outside_registry(module)]
-        counts.append({path: held.count(path) for path in held})
-    return [
-        (path, f"grows with each new length, from {sizes[0]} to {sizes[-1]} tensors")
-        for path in (counts[-1] if len(counts) > 2 else ())
-        for sizes in [[one.get(path, 0) for one in counts]]
-        if all(one < two for one, two in itertools.pairwise(sizes))
-    ]
+    """What holds more tensors after each new length, or after each call of a cached function."""
+    lengths, caches = lengths_of(case), function_caches(case.build(training=False))
+    ways: dict[str, list[Any]] = {}
+    if lengths:
+        sizes = range(max(lengths.size - 1, 1), lengths.size + 3)
+        ways["new length"] = [lengths.of(size) for size in sizes]
+    if caches:
+        # A cache finds no tensor again, for two are never the same key.
+        ways["call"] = [case.inputs() for _ in range(4)]
+    for what, calls in ways.items():
+        module = case.build(training=False)
+        counts: list[dict[str, int]] = []
+        for cached in caches.values():
+            cached.cache_clear()
+        for inputs in calls:
+            try:
+                case.evaluate(module, inputs)
+            except Exception:
+                continue
+            held = [path.partition("[")[0] for path, _ in held_outside_registry(module)]
+            counts.append({path: held.count(path) for path in held})
+            counts[-1] |= {place: cached_tensors(cached) for place, cached in caches.items()}
+        found = [
+            (path, f"grows with each {what}, from {sizes[0]} to {sizes[-1]} tensors")
+            for path in (counts[-1] if len(counts) > 2 else ())
+            for sizes in [[one.get(path, 0) for one in counts]]
+            if all(one < two for one, two in itertools.pairwise(sizes))
+            # What is bounded, and found again, grows no further.
+            and (what == "call" or path not in caches or not caches[path].cache_info().maxsize)
+        ]
+        if found:
+            return found
+    return []
+
+
+def function_caches(module: nn.Module) -> dict[str, Any]:
+    """The functions of the authors' files that keep what they returned, by their lines."""
+    files = {kind.__module__ for _, part in submodules(module) for kind in type(part).__mro__}
+    return {
+        place(code.co_filename, code.co_firstlineno): value
+        for file in files & sys.modules.keys()
+        for value in (vars(sys.modules[file]).values() if not file.startswith("torch.") else ())
+        if isinstance(value, _CACHED)
+        for code in [getattr(value.__wrapped__, "__code__", None)]
+        if code
+    }
+
+
+def cached_tensors(function: Any) -> int:
+    """How many tensors a cache holds, in its keys or its values."""
+    held = gc.get_referents(function)
+    entries = [entry for one in held if type(one) is dict for pair in one.items() for entry in pair]
+    found = reachable("", [*held, *entries], "", set())
+    return sum(isinstance(value, Tensor) for _, value in found)
 
 
 def outliving(case: Case) -> dict[str, str]:
@@ -198,15 +241,15 @@ def survives(case: Case, *, called: bool) -> bool:
         gc.unfreeze()
 
 
-@check(after=(*STEADY, "state_dict"))
+@check(STEADY, "state_dict", repeats=(), in_forward=True)
 @in_each_mode
 def untracked_state(case: Case, training: bool) -> Findings:
     """No number, flag or list that forward changes decides what a later call computes."""
     before = plain_values(case.build(training=training))
-    known = {path: copy.deepcopy(getattr(*place)) for path, place in before.items()}
+    known = {path: copy.deepcopy(getattr(*slot)) for path, slot in before.items()}
     now = plain_values(called(case, training=training))
-    for path, place in now.items():
-        if path in known and known[path] == getattr(*place):
+    for path, slot in now.items():
+        if path in known and known[path] == getattr(*slot):
             continue
         used, reset = (called(case, training=training) for _ in range(2))
         owner, name = plain_values(reset)[path]
@@ -219,7 +262,7 @@ def untracked_state(case: Case, training: bool) -> Findings:
         except Exception as error:
             differs = f"{type(error).__name__} {place_of(error) or ''}"
         if differs:
-            kind = type(getattr(*place)).__name__
+            kind = type(getattr(*slot)).__name__
             problem = f"forward changes this {kind} and computes by it, but no state dict holds it"
             yield finding(path, problem, "NN207")
 
@@ -234,7 +277,7 @@ def plain_values(module: nn.Module) -> dict[str, tuple[Any, str]]:
             found[path] = owners[owner], name
         elif has_own_state(value, package) and not isinstance(value, nn.Module):
             inner = {f"{path}.{key}": (value, key) for key in vars(value)}
-            found |= {key: place for key, place in inner.items() if is_plain(getattr(*place))}
+            found |= {key: slot for key, slot in inner.items() if is_plain(getattr(*slot))}
     return found
 
 
@@ -266,7 +309,7 @@ def other_samples(case: Case) -> Any:
     return convert(inputs, pick)
 
 
-@check(after=(*SOUND, "untracked_state", "loaded_output"))
+@check(SOUND, "untracked_state", "loaded_output")
 def resumption(case: Case) -> Findings:
     """A module that is saved between two steps of training goes on as if it had not been."""
     require(True in case.modes, "the module is only called")
@@ -280,7 +323,7 @@ def resumption(case: Case) -> Findings:
     resumed.train()
     resumed.load_state_dict(copy.deepcopy(trained.state_dict()))
     held, kept = (
-        {path: getattr(*place) for path, place in plain_values(module).items()}
+        {path: getattr(*slot) for path, slot in plain_values(module).items()}
         for module in (trained, resumed)
     )
     untracked = [path for path, value in held.items() if path not in kept or kept[path] != value]

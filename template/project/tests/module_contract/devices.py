@@ -1,13 +1,15 @@
 """Checks of memory, devices and precision: first values, `device=`, `dtype=`, and conversions."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from .case import Case
 from .construction import all_unregistered
-from .core import BUILT, RUNS, SOUND, Case, Findings, check, in_each_mode, unexpected
-from .findings import Finding, NotApplicable, finding, require
-from .isolation import mark_uninitialised_memory
+from .core import BUILT, RUNS, SOUND, STEADY, Findings, check, in_each_mode, unexpected
+from .rules import Finding, NotApplicable, finding, require
 from .training import make_double
 from .tree import (
     arguments,
@@ -20,6 +22,8 @@ from .tree import (
 )
 from .watches import DeviceWatch
 
+# A part of torch that it leaves without types.
+_DETERMINISTIC: Any = torch.utils.deterministic
 # What torch says of an operation that it lacks in that precision on the CPU.
 _LACKING = (
     "not implemented for",
@@ -36,21 +40,27 @@ _WITHOUT_VALUES = (
 )
 
 
-@check(after=("construction", "registry"), calls_forward=False)
+@check("registry", proves=BUILT, calls_forward=False, repeats=("NN108",))
 def initialisation(case: Case) -> Findings:
     """Every parameter has a value that something wrote."""
-    mark_uninitialised_memory()
+    mark_memory()
     module = case.build()
     for name, parameter in module.named_parameters():
         if unwritten(parameter):
             yield finding(name, "nothing writes its initial values", "NN108")
 
 
-@check(after=BUILT, calls_forward=False)
+def mark_memory() -> None:
+    """For the rest of a check, fill what `torch.empty` returns: with NaN, or integers' maximum."""
+    torch.use_deterministic_algorithms(True)
+    _DETERMINISTIC.fill_uninitialized_memory = True
+
+
+@check(BUILT, calls_forward=False, repeats=("NN108",))
 def meta_initialisation(case: Case) -> Findings:
     """Built on the meta device, `to_empty` and `reset_parameters()` give a whole module."""
     ordinary = dict(state_of(case.build()))
-    mark_uninitialised_memory()
+    mark_memory()
     module, promised = case.from_meta()
     without = [path for path, part in submodules(module) if not hasattr(part, "reset_parameters")]
     for name, tensor in state_of(module):
@@ -79,14 +89,20 @@ def unwritten(tensor: Tensor) -> bool:
     return bool((tensor == torch.iinfo(tensor.dtype).max).all())
 
 
-@check(after=RUNS)
+@check(RUNS, proves=STEADY, repeats=())
 @in_each_mode
 def host_fetches(case: Case, training: bool) -> Findings:
     """`forward` fetches no value to the host, which a GPU would have to wait for."""
     yield from watched_forward(case, training).findings("NN404")
 
 
-@check(after=(*RUNS, "host_fetches"))
+@check(
+    RUNS,
+    "host_fetches",
+    proves=STEADY,
+    repeats=("NN103", "NN104", "NN105", "NN106", "NN107", "NN201", "NN404"),
+    of_calls=True,
+)
 @in_each_mode
 def devices(case: Case, training: bool) -> Findings:
     """`forward` computes on its inputs' device and names no other."""
@@ -145,7 +161,7 @@ def culprits(watch: DeviceWatch, problem: str) -> list[Finding]:
     return certain or [*watch.findings("NN206"), *watch.findings("NN201"), lost][:1]
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False)
 def device_argument(case: Case) -> Findings:
     """`device=` reaches every parameter and buffer."""
     try:
@@ -160,7 +176,7 @@ def device_argument(case: Case) -> Findings:
             yield finding(name, problem, fix="Pass `device=device` where it is created.")
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False)
 def dtype_argument(case: Case) -> Findings:
     """`dtype=` reaches every floating-point parameter and buffer."""
     module = case.build(dtype=torch.float64)
@@ -181,13 +197,13 @@ def of_other_type(module: nn.Module, dtype: torch.dtype, fix: str) -> Findings:
             yield finding(path, f"is {tensor.dtype} instead of {dtype}", fix=fix)
 
 
-@check(after=SOUND)
+@check(SOUND)
 def double(case: Case) -> Findings:
     """`.double()` converts everything, and forward runs."""
     yield from converted(case, torch.float64)
 
 
-@check(after=SOUND)
+@check(SOUND)
 def bfloat16(case: Case) -> Findings:
     """`.bfloat16()` converts everything, and forward runs."""
     yield from converted(case, torch.bfloat16)
@@ -202,7 +218,7 @@ def converted(case: Case, dtype: torch.dtype) -> Findings:
     yield from runs(case, module, dtype)
 
 
-@check(after=SOUND)
+@check(SOUND)
 def autocast(case: Case) -> Findings:
     """Forward runs under `torch.autocast`."""
     module = case.build(training=False)
@@ -231,7 +247,7 @@ def meets_complex(case: Case) -> bool:
     return any(tensor.is_complex() for _, tensor in tensors(met))
 
 
-@check(after=SOUND)
+@check(SOUND)
 def cuda(case: Case) -> Findings:
     """On a CUDA device the module computes what it computes on the CPU, and it comes back whole."""
     require(torch.cuda.is_available(), "no CUDA device")

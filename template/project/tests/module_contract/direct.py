@@ -3,20 +3,21 @@
 import copy
 import functools
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
 from torch import Tensor, nn
 
-from .core import CHECKS, Contract, Instance, repeated, run_checks, wrong_opt_outs
-from .findings import ContractViolation, Finding, NotApplicable
-from .tree import contents, convert
+from .case import Contract, Instance, repeated
+from .core import run_checks, wrong_opt_outs
+from .rules import ContractViolation, Finding, NotApplicable
+from .tree import contents, convert, leaves, state_of, tensors
 
 Build = Callable[..., nn.Module] | nn.Module
 
 _OPTIONS = ("device", "dtype")
-# What most packages leave out, and no module computes anything wrong for.
-_OF_GENERATED_CODE = ("representation", "examples")
 
 
 class Statements(TypedDict, total=False):
@@ -44,7 +45,7 @@ def check_module(
             samples: a tuple holds them by position, a dictionary by name, and any other value (a
             tensor, list, dataclass, named tuple) is one argument. Where all tensors of an
             example are equally long, their first dimension is the batch, and samples are repeated
-            or left out for other sizes of it.
+            or left out for other sizes of it. Everything is copied to the CPU.
         slow: Whether the checks that take seconds run too, such as those of exporters.
         **statements: `opt_out`, names of checks to leave out, each with the reason for it;
             `output_shape`, a shape or a tuple or dictionary of shapes, in which `"batch"` stands
@@ -53,7 +54,8 @@ def check_module(
 
     Raises:
         TypeError: An argument is not of a kind named above.
-        ValueError: An opt-out names no check, or has no reason.
+        ValueError: An opt-out names no check or has no reason, a shape has a wrong size,
+            there is no sample, or something is on the meta device.
     """
     contract = stated(build, inputs, **statements)
     for wrong in wrong_opt_outs(contract.opt_out):
@@ -77,25 +79,27 @@ def assert_contract(
 def stated(build: Build, inputs: Any, **statements: Unpack[Statements]) -> Contract:
     """The contract that `check_module` holds a module to."""
     refuse_wrong_build(build)
-    if unknown := statements.keys() - Statements.__annotations__.keys():
-        raise TypeError(f"there is no argument `{'`, `'.join(sorted(unknown))}`")
-    if not (isinstance(inputs, Tensor) or callable(inputs) or contents(inputs) is not None):
-        kinds = "a tensor, a tuple, a dictionary, another tree of tensors, or a function of a batch"
-        raise TypeError(f"inputs must be {kinds}; it is {inputs!r}")
+    refuse_wrong_inputs(inputs)
+    for name in statements.keys() - Statements.__annotations__.keys():
+        close = get_close_matches(name, Statements.__annotations__, 1)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        raise TypeError(f"there is no argument `{name}`{hint}")
     count, opt_out = statements.get("parameter_count"), statements.get("opt_out", {})
+    torchscript, shape = statements.get("torchscript", False), statements.get("output_shape")
     if count is not None and type(count) is not int:
         raise TypeError(f"parameter_count must be an int; it is {count!r}")
     if not isinstance(opt_out, Mapping):
         raise TypeError(f"opt_out must map the names of checks to reasons; it is {opt_out!r}")
+    if not isinstance(torchscript, bool):
+        raise TypeError(f"torchscript must be True or False; it is {torchscript!r}")
+    if callable(shape):
+        require_one_argument("output_shape", shape)
+    for _, size in leaves(shape) if shape is not None and not callable(shape) else ():
+        if type(size) is not int and size != "batch":
+            raise ValueError(f'output_shape: {size!r} is not a size: write an integer or "batch"')
     kind: Any = Copied if isinstance(build, nn.Module) else Stated
-    contract: Stated = kind(build, inputs, statements.get("output_shape"))
-    vars(contract).update(
-        _modes=Contract._modes,
-        _checks=tuple(name for name in CHECKS if name not in _OF_GENERATED_CODE),
-        parameter_count=count,
-        opt_out=dict(opt_out),
-        torchscript=statements.get("torchscript", False),
-    )
+    contract: Stated = kind(build, inputs, shape)
+    vars(contract).update(parameter_count=count, opt_out=dict(opt_out), torchscript=torchscript)
     return contract
 
 
@@ -115,7 +119,7 @@ class Stated(Contract):
     def inputs(self, batch: int) -> Any:
         """Make that many samples, or repeat those of the example."""
         made = not isinstance(self.sample, Tensor) and callable(self.sample)
-        value = self.sample(batch) if made else repeated(self.sample, batch)
+        value = convert(self.sample(batch) if made else repeated(self.sample, batch), Tensor.cpu)
         positional = isinstance(value, tuple) and not hasattr(value, "_fields")
         return value if positional or isinstance(value, Mapping) else (value,)
 
@@ -127,11 +131,20 @@ class Stated(Contract):
 
 
 class Copied(Stated, Instance):
-    """The same of a module that exists."""
+    """The same of a module that exists, which is held to all that its class is held to."""
+
+    only_called = False
 
     def __init__(self, module: nn.Module, sample: Any, shape: Any) -> None:
-        super().__init__(functools.partial(copy.deepcopy, module), sample, shape)
+        for name in [name for name, tensor in state_of(module) if tensor.is_meta]:
+            raise ValueError(f"the module's `{name}` is on the meta device, where it has no values")
+        super().__init__(functools.partial(copied, module), sample, shape)
         self.module = module
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A copy on the CPU, where the checks run."""
+    return copy.deepcopy(module).cpu()
 
 
 def refuse_wrong_build(build: object) -> None:
@@ -152,6 +165,33 @@ def refuse_wrong_build(build: object) -> None:
         call = f"lambda: {name}({', '.join(f'{one}=...' for one in needed)})"
         listed = ", ".join(f"`{one}`" for one in needed)
         raise TypeError(f"{name} cannot be called without {listed}; pass `{call}`")
+
+
+def refuse_wrong_inputs(inputs: Any) -> None:
+    """Refuse what gives no arguments for forward, or none with a value."""
+    if callable(inputs) and not isinstance(inputs, Tensor | nn.Module | type):
+        require_one_argument("inputs", inputs)
+        return
+    if not isinstance(inputs, Tensor) and contents(inputs) is None:
+        kinds = "a tensor, a tuple, a dictionary, another tree of tensors, or a function of a batch"
+        # An array of another library fills lines.
+        raise TypeError(f"inputs must be {kinds}; it is {' '.join(reprlib.repr(inputs).split())}")
+    given = [tensor for _, tensor in tensors(inputs)]
+    if any(tensor.is_meta for tensor in given):
+        raise ValueError("inputs are on the meta device, where they have no values")
+    if given and all(tensor.dim() and not len(tensor) for tensor in given):
+        raise ValueError("inputs are a batch of no samples; give at least one")
+
+
+def require_one_argument(name: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that cannot be called with the number of samples."""
+    try:
+        inspect.signature(function).bind(2)
+    except TypeError as error:
+        needed = f"must take the number of samples, as `lambda batch: ...` does: {error}"
+        raise TypeError(f"{name} {needed}") from None
+    except ValueError:
+        return  # Python cannot say what it takes
 
 
 def options_of(build: Callable[..., Any]) -> tuple[str, ...]:

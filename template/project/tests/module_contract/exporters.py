@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
+from .case import Case, Contract
+from .core import SOUND, Findings, check, isolated, outcome_of, unexpected
 from .devices import watched_forward
-from .findings import Finding, NotApplicable, Place, finding
-from .isolation import isolated
+from .rules import Finding, NotApplicable, Place, finding
 from .tree import apply, arguments, convert, disagreement, tensors
 from .watches import lines_that_change, place_in, place_of
 
@@ -37,7 +37,7 @@ _FIXED_SIZE = ("ConstraintViolationError", "specialized it to be a constant")
 _SIZES = (2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 1000, 10000)
 
 
-@check(after=SOUND, slow=True)
+@check(SOUND, slow=True)
 def compilation(case: Case) -> Findings:
     """`torch.compile(fullgraph=True)` finds no graph break and gives the same output."""
     module = case.build(training=False)
@@ -66,7 +66,7 @@ def not_compiled(error: Exception) -> Finding:
     return finding(where, problem, fix=fix)
 
 
-@check(after=SOUND, slow=True)
+@check(SOUND, slow=True)
 def torchscript(case: Case) -> Findings:
     """Where the module promises it, TorchScript compiles it to the same function."""
     if not case.contract.torchscript:
@@ -81,7 +81,7 @@ def torchscript(case: Case) -> Findings:
     yield from disagreement("forward", "another output when scripted", actual, expected, 1e-4)
 
 
-@check(after=SOUND, slow=True)
+@check(SOUND, slow=True)
 def export(case: Case) -> Findings:
     """`torch.export` with a dynamic batch gives a program that serves other batch sizes."""
     case.require_batch(of_output=False)
@@ -98,7 +98,7 @@ def export(case: Case) -> Findings:
     yield from (found and list(fixed_sizes(case))) or found
 
 
-@check(after=(*SOUND, "export"), slow=True)
+@check(SOUND, "export", slow=True)
 def onnx(case: Case) -> Findings:
     """The ONNX file of the module, with a dynamic batch, gives the same output in onnxruntime."""
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]

@@ -1,5 +1,6 @@
 """Checks of calls: what forward returns, in both modes, for any batch, and under torch.func."""
 
+import inspect
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.func import vmap as vectorised
 
-from .core import BATCH, BUILT, RUNS, SOUND, Case, Findings, check, unexpected
-from .findings import NotApplicable, finding, require
+from .case import BATCH, Case
+from .core import BUILT, RUNS, SOUND, STEADY, Findings, check, unexpected
+from .rules import Finding, NotApplicable, Unwritten, finding, require
 from .tree import (
     apply,
+    arguments,
     convert,
     difference,
     disagreement,
@@ -38,9 +41,15 @@ _NO_VMAP = "Compute by operations of torch on each sample alone, or opt out with
 _ANY_SIZE = "Keep the batch dimension whatever its size."
 
 
-@check(after=BUILT)
+@check(BUILT, proves=RUNS, repeats=(), stops=True, of_calls=True)
 def forward(case: Case) -> Findings:
     """`forward` runs in both modes and returns the stated shape."""
+    for name, state in (("inputs", case.inputs), ("output_shape", case.contract.output_shape)):
+        try:
+            state(BATCH)
+        except Exception as error:
+            yield unexpected(error, f"{name}({BATCH}) raises ")
+            return
     for training in sorted(case.modes):
         module = case.build(training=training)
         with DeviceWatch() as watch:
@@ -48,12 +57,12 @@ def forward(case: Case) -> Findings:
             case.kept.setdefault("made", watch.made)
             try:
                 output = case.call(module, case.inputs())
-            except NotImplementedError:
-                raise
+            except NotImplementedError as error:
+                raise Unwritten(error) from None
             except Exception as error:
                 mode = "training" if training else "eval"
                 raised = unexpected(error, f"in {mode} mode raises ")
-                yield from watch.findings("NN301") or [raised]
+                yield from watch.findings("NN301") or [misfit(case, module) or raised]
                 return
         actual, expected = shapes(output), case.output_shape()
         if actual != expected and not has_extras(actual, expected, training):
@@ -61,12 +70,24 @@ def forward(case: Case) -> Findings:
             return
 
 
+def misfit(case: Case, module: nn.Module) -> Finding | None:
+    """That the stated inputs are not the arguments of forward, if so."""
+    args, kwargs = arguments(case.inputs())
+    signature = inspect.signature(module.forward)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        takes = f"`forward` takes `{', '.join(signature.parameters)}`."
+        return finding("inputs", f"do not fit forward: {error}", fix=takes)
+    return None
+
+
 def has_extras(actual: object, expected: object, training: bool) -> bool:
     """Whether training may return more than is stated, such as outputs of auxiliary heads."""
     return training and not (is_shape(actual) and is_shape(expected))
 
 
-@check(after=RUNS)
+@check(RUNS)
 def output_dtype(case: Case) -> Findings:
     """Floating-point outputs have the precision of parameters and inputs."""
     output = case.evaluate(case.build(training=False))
@@ -77,7 +98,7 @@ def output_dtype(case: Case) -> Findings:
             yield finding(path, problem, fix="Give tensors made in `forward` the input's dtype.")
 
 
-@check(after=RUNS)
+@check(RUNS)
 def finite_output(case: Case) -> Findings:
     """Ordinary inputs give finite outputs."""
     found = list(tensors(case.evaluate(case.build(training=False)), "output"))
@@ -87,7 +108,14 @@ def finite_output(case: Case) -> Findings:
             yield finding(path, "holds NaN or infinite values")
 
 
-@check(after=(*RUNS, "devices", "retained_state"))
+@check(
+    RUNS,
+    "devices",
+    "retained_state",
+    proves=STEADY,
+    repeats=("NN103", "NN106", "NN108", "NN203"),
+    of_calls=True,
+)
 def eval_determinism(case: Case) -> Findings:
     """In eval mode the same input gives the same output, whatever the random state."""
     # Two modules, so that one which keeps state between calls is not taken for a random one.
@@ -106,7 +134,7 @@ def eval_determinism(case: Case) -> Findings:
         yield finding("forward", problem, "NN402", fix)
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False, repeats=())
 def mode_switch(case: Case) -> Findings:
     """`train()` and `eval()` reach every child."""
     module = case.raw_build()
@@ -142,7 +170,7 @@ def frozen_parts(module: nn.Module) -> list[str]:
     return found
 
 
-@check(after=(*SOUND, "mode_switch"))
+@check(SOUND, "mode_switch")
 def mode_difference(case: Case) -> Findings:
     """The modes differ by what reads `self.training`, not by what `train()` does besides."""
     switched, flagged = case.build(training=False), case.build(training=False)
@@ -154,13 +182,13 @@ def mode_difference(case: Case) -> Findings:
     yield from disagreement("train()", problem, actual, expected, fix=fix)
 
 
-@check(after=SOUND)
+@check(SOUND, repeats=(), of_calls=True)
 def single_sample(case: Case) -> Findings:
     """A batch of one keeps its batch dimension."""
     yield from of_size(case, 1, _ANY_SIZE)
 
 
-@check(after=(*SOUND, "single_sample"))
+@check(SOUND, "single_sample")
 def single_sample_training(case: Case) -> Findings:
     """A batch of one works in training mode too."""
     yield from of_size(case, 1, _ANY_SIZE, training=True)
@@ -190,7 +218,7 @@ def of_size(case: Case, batch: int, fix: str, *, training: bool = False) -> Find
         yield found
 
 
-@check(after=(*SOUND, "single_sample"))
+@check(SOUND, "single_sample")
 def empty_batch(case: Case) -> Findings:
     """A batch of none gives an output with none."""
     case.require_batch()
@@ -198,7 +226,7 @@ def empty_batch(case: Case) -> Findings:
     yield from of_size(case, 0, fix)
 
 
-@check(after=(*SOUND, "single_sample", "changed_context"))
+@check(SOUND, "single_sample", "changed_context")
 def batch_invariance(case: Case) -> Findings:
     """In eval mode a sample's output does not depend on its neighbours in the batch."""
     case.require_batch()
@@ -220,7 +248,7 @@ def batch_invariance(case: Case) -> Findings:
             return
 
 
-@check(after=SOUND)
+@check(SOUND)
 def strided_inputs(case: Case) -> Findings:
     """Inputs that are not contiguous give the same output."""
     module = case.build(training=False)
@@ -244,7 +272,7 @@ def strided(tensor: Tensor) -> Tensor:
     return wide.transpose(0, -2)[..., 0]
 
 
-@check(after=SOUND)
+@check(SOUND)
 def wrong_shape(case: Case) -> Findings:
     """An input of the wrong shape works or gives an error that says something."""
     module = case.build(training=False)
@@ -276,7 +304,7 @@ def unclear_error(module: nn.Module, inputs: Any) -> str:
     return ""
 
 
-@check(after=SOUND)
+@check(SOUND)
 def functional(case: Case) -> Findings:
     """`functional_call` with other weights computes what a module with those weights does."""
     module, changed = case.build(training=False), case.build(training=False)
@@ -292,7 +320,7 @@ def functional(case: Case) -> Findings:
     yield from disagreement("functional_call", problem, actual, expected, fix=fix)
 
 
-@check(after=SOUND)
+@check(SOUND)
 def vmap(case: Case) -> Findings:
     """`torch.func.vmap` over a further dimension gives what single calls give, in eval mode."""
     module = case.build(training=False)

@@ -1,5 +1,6 @@
 """What half precision loses: tables that a cast rounds, constants, types and positions."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .core import SOUND, Case, Findings, check
-from .findings import Finding, Place, finding, require
-from .lengths import lengths_of
+from .case import Case, lengths_of
+from .core import SOUND, Findings, check
+from .rules import Finding, Place, finding, require
 from .training import CHOICES, cast
-from .tree import convert, tensors
+from .tree import convert, leaves, tensors
 from .watches import PASSED_ON, place_of, running_line
 
 _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
@@ -19,6 +20,9 @@ _HALVES = {torch.bfloat16: 2**-8, torch.float16: 2**-11}
 _WAVES = {"sin", "cos", "polar"}
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 _CASTS = {"to", "type", "type_as", "half", "bfloat16"}
+# What puts a constant into its result: as it is, or times what may be a mask.
+_SCALED = {"mul", "mul_", "multiply"}
+_PUT = _SCALED | {"where", "masked_fill", "masked_fill_", "fill_", "__setitem__", "full_like"}
 _FIT = "Make the constant fit the type: `torch.finfo(x.dtype).min`, or use a boolean mask."
 _CAST = "Cast what is computed in float32 to the input's dtype: `.to(x.dtype)`."
 _TABLE = "Compute it in float32 in `forward`, or keep it in float32 by an override of `_apply`."
@@ -26,7 +30,13 @@ _LONG = 640
 _NUMBERS = 100_000  # that long inputs may have in all
 
 
-@check(after=SOUND)
+@check(
+    SOUND,
+    repeats=(
+        *("NN103", "NN104", "NN106", "NN107", "NN108", "NN201", "NN206", "NN301", "NN302"),
+        "NN401",
+    ),
+)
 def precision(case: Case) -> Findings:
     """In half precision it computes what it does in float32, but for rounding."""
     require(torch.get_default_dtype() is torch.float32, "float32 is not the default here")
@@ -59,6 +69,7 @@ class HalfWatch(TorchFunctionMode):
         self.names: set[str] = set()
         self.rounded: dict[Place | None, str] = {}
         self.infinite: dict[Place | None, str] = {}
+        self.constants: dict[Place | None, str] = {}
         self.promoted: dict[Place | None, str] = {}
         # What was made float32 on purpose; kept alive, so that no other takes over an identity.
         self.raised: dict[int, Tensor] = {}
@@ -71,6 +82,8 @@ class HalfWatch(TorchFunctionMode):
         for _, made in tensors(result):
             if made.dtype in _HALVES:
                 self.note_half(name, line, given, made)
+                if made.dtype is torch.float16 and name in _PUT:
+                    self.note_constants(name, line, given, (args, kwargs))
             elif made.dtype is torch.float32 and given:
                 self.note_single(name, line, given, made)
         return result
@@ -82,6 +95,16 @@ class HalfWatch(TorchFunctionMode):
             self.rounded.setdefault(line, f"`{name}` rounds integers to {made.dtype}")
         if not made.isfinite().all() and all(tensor.isfinite().all() for tensor in given):
             self.infinite.setdefault(line, f"`{name}` gives infinite values in {made.dtype}")
+
+    def note_constants(self, name: str, line: Place | None, given: list[Tensor], all_: Any) -> None:
+        """Note those that float16 has no room for; a mask may let none through yet: 0 * -1e9."""
+        masks = all(bool(((tensor == 0) | (tensor == 1)).all()) for tensor in given)
+        for _, one in leaves(all_) if masks or name not in _SCALED else ():
+            if (
+                isinstance(one, int | float)
+                and torch.finfo(torch.float16).max < abs(one) < math.inf
+            ):
+                self.constants.setdefault(line, f"{one:g}, is too large for torch.float16")
 
     def note_single(self, name: str, line: Place | None, given: list[Tensor], made: Tensor) -> None:
         halves = [tensor for tensor in given if tensor.dtype in _HALVES]
@@ -129,6 +152,8 @@ def compared(case: Case, dtype: torch.dtype, inputs: Any, watch: HalfWatch) -> I
     for path in raised[:1] if watch.promoted else ():
         line, mixed = next(iter(watch.promoted.items()))
         yield finding(line or path, f"{mixed} makes {path} torch.float32", "NN303", _CAST)
+    for line, what in watch.constants.items():
+        yield finding(line or "forward", f"a constant, {what}", "NN303", _FIT)
     if lost := [path for (path, one), (_, other) in pairs if is_lost(one, other)]:
         line, what = next(iter(watch.infinite.items()), (None, "a value overflows"))
         problem = f"{what}: {lost[0]} is not finite in {dtype}, as it is in float32"

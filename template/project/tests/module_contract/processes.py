@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .core import SOUND, Case, Contract, Findings, check, outcome_of, unexpected
-from .findings import Finding, NotApplicable, finding, require
-from .isolation import isolated, process_group, require_gloo
-from .training import backpropagate, objective
+from .case import Case, Contract
+from .core import SOUND, Findings, check, isolated, outcome_of, unexpected
+from .rules import Finding, NotApplicable, finding, require
+from .training import backpropagate, objective, process_group, require_gloo
 from .tree import difference, disagreement, join, learns, narrowed, submodules, tensors
 
 # Samples of each process: as many as batch statistics need, and not equally many.
@@ -43,7 +43,7 @@ Tensors = dict[str, Tensor]
 Part = Callable[[Case, int, str], Findings]
 
 
-@check(after=(*SOUND, "gradients", "data_parallel"), slow=True)
+@check(SOUND, "gradients", "data_parallel", slow=True)
 def two_processes(case: Case) -> Findings:
     """Two processes that share a batch get the gradients and the statistics of a single one."""
     require_gloo()

@@ -3,16 +3,16 @@
 import copy
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .core import BUILT, SOUND, STEADY, Case, Findings, check, in_each_mode
-from .findings import Finding, NotApplicable, finding
-from .isolation import seed_everything
+from .case import Case, seed_everything
+from .core import BUILT, RUNS, SOUND, STEADY, Findings, check, in_each_mode
+from .rules import Finding, NotApplicable, finding
 from .tree import (
     attributes,
     convert,
@@ -29,10 +29,13 @@ from .tree import (
     submodules,
     tensors,
 )
-from .watches import creations_watched
+from .watches import creations_watched, place_of
+
+_STATE_METHODS = ("_load_from_state_dict", "_save_to_state_dict", "load_state_dict", "state_dict")
+_STATE_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks")
 
 
-@check(after=(*BUILT, "forward"))
+@check(BUILT, "forward", proves=RUNS, repeats=(), of_calls=True)
 @in_each_mode
 def creation(case: Case, training: bool) -> Findings:
     """`forward` creates no module with state and no parameter."""
@@ -47,7 +50,7 @@ def creation(case: Case, training: bool) -> Findings:
         yield finding(line, f"creates a parameter of shape {tuple(parameter.shape)}", "NN105")
 
 
-@check(after=(*BUILT, "forward", "creation"))
+@check(BUILT, "forward", "creation", proves=RUNS, repeats=())
 @in_each_mode
 def unchanged_inputs(case: Case, training: bool) -> Findings:
     """`forward` leaves the caller's tensors as they are."""
@@ -59,7 +62,14 @@ def unchanged_inputs(case: Case, training: bool) -> Findings:
             yield finding(path, "forward changes the caller's tensor in place", "NN401")
 
 
-@check(after=(*BUILT, "forward", "creation", "unchanged_inputs", "devices"))
+@check(
+    RUNS,
+    "devices",
+    proves=STEADY,
+    repeats=("NN105", "NN106", "NN401"),
+    in_forward=True,
+    of_calls=True,
+)
 @in_each_mode
 def retained_state(case: Case, training: bool) -> Findings:
     """`forward` replaces nothing that is registered, and keeps no graph on the module."""
@@ -138,7 +148,7 @@ def changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str
     return sorted(name for name in {**before, **now} if before.get(name) is not now.get(name))
 
 
-@check(after=SOUND)
+@check(SOUND, in_forward=True)
 def bounded_memory(case: Case) -> Findings:
     """Fifty forwards leave the module no larger than ten did."""
     module, inputs = case.build(), case.inputs()
@@ -165,7 +175,7 @@ def footprints(root: nn.Module) -> dict[str, int]:
     return sizes
 
 
-@check(after=(*STEADY, "untracked_state"))
+@check(STEADY, "untracked_state", proves=SOUND, in_forward=True, of_calls=True)
 def repetition(case: Case) -> Findings:
     """In eval mode the same call again gives the same output: only training changes state."""
     module = case.build(training=False)
@@ -200,7 +210,39 @@ def contents(module: nn.Module) -> dict[str, tuple[object, int]]:
     }
 
 
-@check(after=(*BUILT, "nested_state_dict"), calls_forward=False)
+@check(BUILT, calls_forward=False, repeats=())
+def nested_state_dict(case: Case) -> Findings:
+    """As a child of another module it has the same state dict, under a prefix, and loads it."""
+    module = case.build()
+    for path, part in submodules(module):
+        own = [getattr(type(part), name) is not getattr(nn.Module, name) for name in _STATE_METHODS]
+        hooks = [vars(part).get(name) for name in _STATE_HOOKS]
+        if any((*own, *hooks)) and package_of(part) != "torch":
+            yield from below_a_parent(path, part)
+
+
+def below_a_parent(path: str, module: nn.Module) -> Findings:
+    """What is another state dict, or fails to load, where the module is not the root."""
+    expected = {f"0.{key}" for key in module.state_dict()}
+    parent = nn.Sequential(module)
+    inside = f"where `{type(module).__name__}` is a child"
+    try:
+        state = parent.state_dict()
+        wrong = sorted(expected ^ state.keys(), key=lambda key: (key in expected, key))
+        if not wrong:
+            parent.load_state_dict(copy.deepcopy(state), strict=True)
+    except Exception as error:
+        text = " ".join(str(error).split()).rstrip(".")
+        problem = f"the state dict fails {inside}: {type(error).__name__}: {text}"
+        yield finding(place_of(error) or join(path, type(module).__name__), problem, "NN209")
+        return
+    if wrong:
+        said = "is missing from" if wrong[0] in expected else "is in"
+        name = join(path, wrong[0].removeprefix("0."))
+        yield finding(name, f"{said} the state dict only {inside}", "NN209")
+
+
+@check(BUILT, "nested_state_dict", proves=SOUND, calls_forward=False, repeats=("NN209",))
 def state_dict(case: Case) -> Findings:
     """A state dict loads, strictly, into a fresh module and makes it equal."""
     source, target = case.build(), case.build()
@@ -218,7 +260,7 @@ def other_state(actual: Mapping[str, Any], expected: Mapping[str, Any], where: s
     yield from disagreement("state_dict()", problem, dict(actual), dict(expected))
 
 
-@check(after=SOUND)
+@check(SOUND)
 def loaded_output(case: Case) -> Findings:
     """A fresh module with a loaded state dict computes what the saved one did."""
     source = case.build(training=False)
@@ -235,7 +277,7 @@ def loaded_output(case: Case) -> Findings:
     yield from disagreement("state_dict()", problem, case.evaluate(target), expected, fix=fix)
 
 
-@check(after=BUILT, calls_forward=False)
+@check(BUILT, calls_forward=False, repeats=())
 def pickling(case: Case) -> Findings:
     """The whole module can be pickled, as worker processes and `torch.save` need."""
     module = case.build()
@@ -274,7 +316,7 @@ def refused(path: str, value: object, package: str) -> list[tuple[str, str]]:
     return []
 
 
-@check(after=(*BUILT, "pickling"), calls_forward=False)
+@check(BUILT, "pickling", calls_forward=False)
 def deep_copy(case: Case) -> Findings:
     """A deep copy is equal and shares no storage with the original."""
     module = case.build()
@@ -286,7 +328,54 @@ def deep_copy(case: Case) -> Findings:
             yield finding(name, "the copy shares its memory with the original")
 
 
-@check(after=BUILT, calls_forward=False)
+def replacements(case: Case) -> Iterator[tuple[str, Callable[[], nn.Module]]]:
+    """The ways in which all of a module's tensors become other ones."""
+
+    def loaded(**options: bool) -> nn.Module:
+        target = case.build()
+        target.load_state_dict(copy.deepcopy(case.build().state_dict()), **options)
+        return target
+
+    yield "`to_empty()` from the meta device", lambda: case.from_meta()[0]
+    yield "`copy.deepcopy`", lambda: copy.deepcopy(case.build())
+    yield "pickling", lambda: pickle.loads(pickle.dumps(case.build()))
+    yield "`load_state_dict()`", loaded
+    yield "`load_state_dict(assign=True)`", lambda: loaded(assign=True)
+
+
+@check(BUILT, calls_forward=False, repeats=())
+def ties(case: Case) -> Findings:
+    """Parameters that are one object stay one, whatever replaces or copies them."""
+    tied = dict(tied_parameters(case.build()))
+    lost: dict[str, list[str]] = {name: [] for name in tied}
+    for way, replaced in replacements(case) if tied else ():
+        try:
+            kept = dict(tied_parameters(replaced()))
+        except Exception:
+            # It cannot be done at all, which is another check's business.
+            continue
+        for name, (_, same) in tied.items():
+            # Of one memory alone, each is a parameter of its own: to an optimizer, to `deepcopy`.
+            if name not in kept or (same and not kept[name][1]):
+                lost[name].append(way)
+    for name, ways in lost.items():
+        if ways:
+            shared = "the same parameter as" if tied[name][1] else "of one memory with"
+            problem = f"is {shared} {tied[name][0]}, and no longer after {', '.join(ways)}"
+            yield finding(name, problem, "NN208")
+
+
+def tied_parameters(module: nn.Module) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """The names of parameters whose memory an earlier name has too: which, and if they are one."""
+    first: dict[tuple[int, int], tuple[str, nn.Parameter]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        one = id(parameter) if parameter.is_meta else parameter.data_ptr()
+        earlier, other = first.setdefault((one, parameter.numel()), (name, parameter))
+        if parameter.numel() and earlier != name:
+            yield name, (earlier, other is parameter)
+
+
+@check(BUILT, calls_forward=False)
 def safe_file(case: Case) -> Findings:
     """The state dict goes through a file that loads with `weights_only=True`."""
     state = case.build().state_dict()

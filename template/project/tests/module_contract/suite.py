@@ -6,13 +6,14 @@ from typing import Any, ClassVar, NoReturn, Unpack
 import pytest
 from torch import nn
 
-from .core import CHECKS, Case, Check, Contract, in_order, is_echo, outcome_of, wrong_opt_outs
-from .direct import Statements, stated
-from .findings import Blocked, ContractViolation, NotApplicable
+from .case import Case, Contract
+from .core import CHECKS, Check, in_order, outcome_of, wrong_opt_outs
+from .direct import Statements, refuse_wrong_inputs, stated
+from .rules import Blocked, ContractViolation, NotApplicable, Unwritten
 
 OPEN = "waits for test_forward (not written yet)"
 _CASE = pytest.StashKey[Case]()
-_STATED = ("build", "inputs", "_checks", *Statements.__annotations__)
+_STATED = ("build", "inputs", "strict", *Statements.__annotations__)
 
 
 class ModuleContract(Contract):
@@ -63,11 +64,15 @@ def report(case: Case, check: Check, owner: str, *, expected: bool = False) -> N
     __tracebackhide__ = True
     if reason := case.contract.opt_out.get(check.name):
         leave_out(f"{owner} opts out of {check.name}: {reason}")
-    if check.name not in case.names:
-        leave_out(f"{check.name}: asked of generated code only")
+    if not check.is_asked_of(case.contract):
+        leave_out(f"{check.name}: it is advice only (`strict = False`)")
     outcome = outcome_of(case, check.name)
-    if isinstance(outcome, Blocked) or (is_echo(check, outcome) and not expected):
-        leave_out(f"{owner} {outcome if isinstance(outcome, Blocked) else OPEN}")
+    if isinstance(outcome, Blocked):
+        leave_out(f"{owner} {outcome}")
+    if isinstance(outcome, Unwritten):
+        if outcome.check != check.name and not expected:
+            leave_out(f"{owner} {OPEN}")
+        raise outcome.error.with_traceback(None)
     if isinstance(outcome, NotApplicable):
         leave_out(f"{check.name}: {outcome}")
     if outcome is not None:
@@ -101,8 +106,13 @@ def contract_case(
     Where the function takes `device` and `dtype`, the checks of both call it with them. pytest
     collects what comes out under the function's name.
     """
+    refuse_wrong_inputs(inputs)
 
     def make(build: Callable[..., nn.Module]) -> type[ModuleContract]:
+        if isinstance(build, type | nn.Module):
+            name = build.__name__ if isinstance(build, type) else type(build).__name__
+            what = f"decorate a function that returns {name}(...), whose name the tests get"
+            raise TypeError(f"contract_case needs a function: {what}")
         contract = stated(build, inputs, **statements)
         members = {name: getattr(contract, name) for name in _STATED}
         members |= {"__test__": True, "__doc__": build.__doc__, "__module__": build.__module__}

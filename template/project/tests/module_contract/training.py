@@ -1,11 +1,16 @@
 """Checks of training: gradients, a step, recomputed activations, wrappers for many processes."""
 
+import datetime
 import functools
+import gc
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.autograd.gradcheck import GradcheckError
 from torch.autograd.gradcheck import gradcheck as agree
 from torch.nn.modules.batchnorm import _NormBase
@@ -13,14 +18,18 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
-from .core import SOUND, Case, Findings, check, unexpected
-from .findings import NotApplicable, finding, require
-from .isolation import process_group
+from .case import Case
+from .core import SOUND, Findings, check, unexpected
+from .rules import NotApplicable, finding, require
 from .tree import difference, disagreement, join, learns, submodules, tensors
 
 # Where a little rounding may choose something else, and a gradient is by convention.
 CHOICES = {"argmax", "argmin", "argsort", "bucketize", "ceil", "floor", "multinomial", "round"}
 CHOICES |= {"searchsorted", "sign", "sort", "topk"}
+# A part of torch that it leaves without types.
+_DISTRIBUTED: Any = distributed
+# How long a process waits for another one that takes no part.
+PATIENCE = datetime.timedelta(seconds=15)
 
 
 def differentiable(tree: object) -> list[Tensor]:
@@ -53,7 +62,7 @@ def backpropagate(output: object) -> None:
     torch.autograd.backward([objective(output)])
 
 
-@check(after=(*SOUND, "finite_output"))
+@check(SOUND, "finite_output", repeats=("NN105", "NN106", "NN108", "NN401"))
 def gradients(case: Case) -> Findings:
     """Every parameter gets a finite gradient, and so does an input."""
     module = case.build()
@@ -102,7 +111,7 @@ def unused(module: nn.Module, without: list[str], called: set[int]) -> Findings:
             yield finding(name, "gets no gradient", fix=fix)
 
 
-@check(after=(*SOUND, "gradients"))
+@check(SOUND, "gradients", in_forward=True)
 def optimizer_step(case: Case) -> Findings:
     """A step of an optimizer moves every parameter that has a gradient other than zero."""
     module = case.build()
@@ -147,7 +156,7 @@ class PrecisionWatch(TorchFunctionMode):
         return result
 
 
-@check(after=(*SOUND, "gradients", "precision", "double"))
+@check(SOUND, "gradients", "precision", "double", "changed_context")
 def gradcheck(case: Case) -> Findings:
     """In eval mode and double precision, gradients agree with finite differences."""
     module = case.build(training=False)
@@ -188,7 +197,7 @@ def gradcheck(case: Case) -> Findings:
         yield finding(path, f"its gradient is not the one of finite differences: {text}", fix=fix)
 
 
-@check(after=SOUND)
+@check(SOUND)
 def activation_checkpointing(case: Case) -> Findings:
     """Recomputed in the backward pass, the output is the same and buffers count once."""
     plain, recomputed = case.build(), case.build()
@@ -223,7 +232,43 @@ def other_gradients(module: nn.Module, plain: nn.Module, problem: str) -> Findin
         yield from disagreement(name, problem, [parameter.grad], [expected[name].grad])
 
 
-@check(after=(*SOUND, "gradients"))
+def require_gloo() -> None:
+    available = distributed.is_available() and distributed.is_gloo_available()
+    require(available, "torch is built without torch.distributed over gloo")
+
+
+@contextmanager
+def process_group(address: str = "", *, rank: int = 0, size: int = 1) -> Iterator[None]:
+    """Be in the group that meets at an address, or in one alone; leave no DDP wrapper behind."""
+    require_gloo()
+    require(not distributed.is_initialized(), "a process group exists already")
+    store = None if address else _DISTRIBUTED.HashStore()
+    # What is there before cannot refer to a wrapper, and takes a tenth of a second to look through.
+    gc.freeze()
+    options: Any = {"rank": rank, "world_size": size, "timeout": PATIENCE}
+    try:
+        distributed.init_process_group("gloo", address or None, store=store, **options)
+    except RuntimeError as error:
+        gc.unfreeze()
+        raise NotApplicable(f"gloo does not start here: {error}") from None
+    try:
+        yield
+        if size > 1:
+            # Who leaves early takes away what the others may still be talking to.
+            distributed.barrier()
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        # Whoever lets go of the group last waits for gloo's threads, which need Python's lock to
+        # let go of their last tensors. torch.distributed waits without that lock, a DDP wrapper
+        # with it, for ever: it has to be gone by now, out of any cycle too.
+        gc.collect()
+        gc.unfreeze()
+        distributed.destroy_process_group()
+
+
+@check(SOUND, "gradients")
 def data_parallel(case: Case) -> Findings:
     """Under DistributedDataParallel two steps give the same outputs and gradients as without."""
     require(learns(case.build()), "no parameter learns")
@@ -248,7 +293,7 @@ def data_parallel(case: Case) -> Findings:
         yield from other_gradients(module, plain, "another gradient under DDP")
 
 
-@check(after=SOUND)
+@check(SOUND)
 def sharding(case: Case) -> Findings:
     """`fully_shard` accepts it: no parameter is without a dimension, and forward runs sharded."""
     module = case.build()

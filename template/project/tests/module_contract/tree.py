@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from .findings import Finding, NotApplicable, finding, require
+from .rules import Finding, NotApplicable, finding, require
 
 _PLAIN = (bool, int, float, complex, str)
 # What every module carries; anything else in its `vars` was put there by its author.

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .findings import Finding, Place, finding
+from .rules import Finding, Place, finding
 from .tree import convert, tensors
 
 _TORCH = f"{Path(torch.__file__).parent}{os.sep}"
@@ -92,7 +92,7 @@ def running_line(is_passed: Callable[[str], bool]) -> Place | None:
     return place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def line_of(root: nn.Module, attribute: str, *, in_forward: bool) -> Place | None:
+def line_of(root: nn.Module, attribute: str, in_forward: bool) -> Place | None:
     """The line that assigns an attribute, given by its path; a line of `forward` first if asked."""
     owner: nn.Module | None = root
     owners: list[tuple[nn.Module, str]] = []
