@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from nnscaffold.check.encoding import decode, encode
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
+from nnscaffold.check.index import Summary
 from nnscaffold.check.noqa import Directive
 from nnscaffold.check.writing import PREFIX, written_beside
 from nnscaffold.contract import rules
 
 if TYPE_CHECKING:
-    from nnscaffold.check.analysis import Summary
     from nnscaffold.check.settings import Settings
 
 FOLDER = ".nnscaffold_cache"
@@ -169,10 +169,10 @@ def encode_summary(summary: Summary) -> str:
 def decode_summary(text: str) -> Summary | None:
     """The summary that was encoded."""
     try:
-        summary: Summary = decode(json.loads(text))
+        summary = decode(json.loads(text))
     except (ValueError, RecursionError):
         return None
-    return summary
+    return summary if isinstance(summary, Summary) else None
 
 
 def encode_findings(findings: list[Finding]) -> str:
@@ -234,7 +234,8 @@ def _entry(fields: dict[str, Any]) -> Entry:
     if entry.note is not None:
         message, line, template = entry.note
         entry.note = (message, line, template)
-    if not isinstance(entry.findings, dict):
+    texts = (entry.digest, entry.module, entry.directives, entry.imports, entry.summary)
+    if not (isinstance(entry.findings, dict) and all(isinstance(one, str) for one in texts)):
         raise TypeError
     decode_directives(entry.directives)
     return entry

@@ -12,7 +12,7 @@ from nnscaffold.check.invocation import Invocation
 from nnscaffold.check.methods import of_method, of_module_call
 from nnscaffold.check.named_calls import of_named
 from nnscaffold.check.syntax import root_name
-from nnscaffold.check.values import Value
+from nnscaffold.check.values import OWN, Value
 
 if TYPE_CHECKING:
     from nnscaffold.check.frame import Frame
@@ -30,7 +30,7 @@ def call(frame: Frame, node: ast.Call) -> list[Value]:
             name = names.qualified(function)
         elif frame.is_self(function.value):
             callee = own_attributes.read(frame, function)
-            receiver = [Value("other", function.value, name="self")]
+            receiver = [Value("other", function.value, name=OWN)]
         else:
             receiver = frame.values_of(function.value)
     elif isinstance(function, ast.Name) and function.id not in frame.scope:
@@ -72,7 +72,7 @@ def _noted(frame: Frame, call: Invocation) -> list[Value]:
 
 
 def _results(frame: Frame, call: Invocation) -> list[Value]:
-    on_self = bool(call.receiver) and call.receiver[0].name == "self"
+    on_self = bool(call.receiver) and call.receiver[0].is_self
     made = own_attributes.of_call(frame, call) if on_self else None
     if made is None and call.name:
         made = of_named(frame, call)

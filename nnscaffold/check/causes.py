@@ -48,14 +48,17 @@ def without_effects(found: Iterable[Finding]) -> list[Finding]:
         for one in found
         if one.rule.code != "NN402" or not any(_encloses(span, one.span) for span in built)
     ]
-    return [one for one in left if not any(_explains(cause, one) for cause in left)]
+    in_line: dict[int, list[Finding]] = {}
+    for one in left:
+        in_line.setdefault(one.span.line, []).append(one)
+    return [
+        one for one in left if not any(_explains(cause, one) for cause in in_line[one.span.line])
+    ]
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Whether two findings are of one mistake, of which the first names the cause."""
+    """Whether two findings in a line are of one mistake, of which the first names the cause."""
     if effect.rule.code not in _EFFECTS.get(cause.rule.code, ()):
-        return False
-    if cause.span.line != effect.span.line:
         return False
     name_attributes = {cause.rule.code, effect.rule.code} <= _NAME_ATTRIBUTES
     return cause.name == effect.name or not name_attributes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from nnscaffold.check import own_attributes, tensors
 from nnscaffold.check.calls import call
 from nnscaffold.check.events import Guard
-from nnscaffold.check.syntax import root_name
+from nnscaffold.check.syntax import every_parameter, root_name
 from nnscaffold.check.torch_names import DETACHED, NOT_TENSORS, TENSOR_ATTRIBUTES
-from nnscaffold.check.values import CONTAINERS, Value, contained, holding
+from nnscaffold.check.values import CONTAINERS, OWN, Value, contained, few, holding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def _name(frame: Frame, node: ast.Name) -> list[Value]:
     if node.id in names.constants and node.id not in names.imported:
         return frame.model.constant(node.id)
     if frame.is_self(node):
-        return [Value("other", node, name="self")]
+        return [Value("other", node, name=OWN)]
     name = names.qualified(node)
     is_function = node.id in names.functions
     return [Value("function" if is_function else "class", node, name=name)]
@@ -54,7 +54,8 @@ def _constant(frame: Frame, node: ast.Constant) -> list[Value]:
 
 
 def _lambda(frame: Frame, node: ast.Lambda) -> list[Value]:
-    saved = {argument.arg: frame.scope.get(argument.arg) for argument in node.args.args}
+    frame.read_defaults(node.args)
+    saved = {one.arg: frame.scope.get(one.arg) for one in every_parameter(node.args)}
     for name in saved:
         frame.scope[name] = [Value("other", node)]
     # A text that is made late is that of an error, or of a log.
@@ -90,7 +91,7 @@ def _display(frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> list[Value]:
     items = [item for place in places for item in place]
     frame.note_twice(node.elts, node)
     made = holding(kind, node, items)
-    if kind == "tuple" and not any(isinstance(one, ast.Starred) for one in node.elts):
+    if kind != "set" and not any(isinstance(one, ast.Starred) for one in node.elts):
         made.parts = places
     return [made]
 
@@ -141,7 +142,7 @@ def _choice(frame: Frame, node: ast.IfExp) -> list[Value]:
     frame.where = replace(before, guards=(*before.guards, Guard(node.test, holds=False)))
     values += frame.values_of(node.orelse)
     frame.where = before
-    return values
+    return few(values)
 
 
 def _either(frame: Frame, node: ast.BoolOp) -> list[Value]:

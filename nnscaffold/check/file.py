@@ -40,6 +40,7 @@ class File:
         self.qualnames: dict[ast.ClassDef, str] = {}
         self.local_classes: set[ast.ClassDef] = set()
         self.class_names: dict[ast.ClassDef, str] = {}
+        self._taken: set[str] = set()
         self.functions: list[tuple[Function, ast.ClassDef | None]] = []
         self._collect()
 
@@ -49,6 +50,7 @@ class File:
         A method is in the body of its class; what is inside the method is in no class's body.
         """
         Place = tuple[ast.stmt, ast.ClassDef | None, bool]
+        known = set(self.names.imports)
         waiting: list[Place] = [(one, None, False) for one in reversed(self.tree.body)]
         while waiting:
             node, owner, local = waiting.pop()
@@ -60,7 +62,7 @@ class File:
             elif isinstance(node, Function):
                 self.functions.append((node, owner))
                 owner, local = None, True
-            elif isinstance(node, ast.Import | ast.ImportFrom) and node not in self.names.imports:
+            elif isinstance(node, ast.Import | ast.ImportFrom) and node not in known:
                 self.names.add_local_import(node)
             for block in reversed(blocks(node)):
                 waiting.extend((child, owner, local) for child in reversed(block))
@@ -68,8 +70,8 @@ class File:
     def _add_class(self, node: ast.ClassDef, owner: ast.ClassDef | None) -> None:
         self.classes.append(node)
         name = f"{self.source.module}.{node.name}"
-        taken = name in self.class_names.values()
-        self.class_names[node] = f"{name}:{node.lineno}" if taken else name
+        self.class_names[node] = f"{name}:{node.lineno}" if name in self._taken else name
+        self._taken.add(name)
         outer = f"{self.qualnames[owner]}." if owner else ""
         self.qualnames[node] = f"{outer}{node.name}"
         if node.name not in self.names.classes:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.events import Assign, Decision
 from nnscaffold.check.syntax import attribute_under
-from nnscaffold.check.values import CONTAINERS, Value, computed, contained
+from nnscaffold.check.values import CONTAINERS, Value, computed, contained, few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,8 +99,13 @@ class Frame(ABC):
                 known = joined.setdefault(name, values)
                 if known is not values:
                     seen = set(map(id, known))
-                    joined[name] = [*known, *(one for one in values if id(one) not in seen)]
+                    joined[name] = few([*known, *(one for one in values if id(one) not in seen)])
         self.scope = joined
+
+    def read_defaults(self, of: ast.arguments) -> None:
+        """Evaluate the defaults of parameters, which happens where the function is defined."""
+        for default in (*of.defaults, *of.kw_defaults):
+            self.values_of(default)
 
     # Containers.
 
@@ -127,7 +132,9 @@ class Frame(ABC):
     def put(self, container: Value, items: list[Value]) -> None:
         """Put something into a container: early, or after the module was built."""
         late = container.attribute and self.where.function in self.model.after_construction
-        (container.late if late else container.items).extend(items)
+        held = container.late if late else container.items
+        held[:] = few([*held, *items])
+        container.parts = []
 
     # Notes.
 

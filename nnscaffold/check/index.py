@@ -14,6 +14,7 @@ from nnscaffold.check.syntax import (
     attribute_of,
     first_parameter,
     last_name,
+    positional,
     statements,
     text_of,
 )
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 # Packages of which classes that are inherited are taken for modules.
 _PACKAGES_OF_MODULES = ("torchvision.models.", "torchvision.ops.", "timm.models.", "timm.layers.")
+_STATE_OF_TORCH = {
+    **dict.fromkeys(STATEFUL_MODULES, True),
+    **dict.fromkeys((*STATELESS_MODULES, *DROPOUTS, "torch.nn.Module"), False),
+}
 _NO_MODULES = frozenset({"torch.nn.Parameter", "torch.nn.Buffer", *PARAMETERS, *BUFFERS})
 
 
@@ -108,7 +113,7 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
             reads = {*methods.get(name, ()), *_read_method(names, item, attributes)}
             methods[name] = tuple(sorted(reads))
             if item.name == "__init__":
-                required = len(item.args.args) - 1 - len(item.args.defaults)
+                required = len(positional(item)) - 1 - len(item.args.defaults)
                 required += sum(default is None for default in item.args.kw_defaults)
                 initialises = any(
                     isinstance(part, ast.Call) and last_name(part.func) == "__init__"
@@ -262,34 +267,33 @@ class Index:
     def stateful(self, name: str) -> bool | None:
         """Whether instances of a module have parameters or buffers; None if unknown."""
         name = self.resolve(name)
-        if name in STATEFUL_MODULES:
-            return True
-        if name in STATELESS_MODULES or name in DROPOUTS or name == "torch.nn.Module":
-            return False
         if name not in self._stateful:
-            self._stateful[name] = None
             self._stateful[name] = self._has_state(name)
         return self._stateful[name]
 
     def _has_state(self, name: str) -> bool | None:
-        facts = self._classes.get(name)
-        if facts is None:
-            return None
+        """The answer for one class, from all that it is made of, whatever was asked before."""
         outcome: bool | None = False
-        for sort in facts.attributes.values():
-            if sort in ("parameter", "buffer"):
-                return True
-            known = None if sort in ("module", "list") else False
-            if "." in sort and self.is_module(sort):
-                known = self.stateful(sort)
-            if known:
-                return True
-            outcome = None if known is None else outcome
-        for base in facts.bases:
-            known = self.stateful(base) if self.is_module(base) else False
-            if known:
-                return True
-            outcome = None if known is None else outcome
+        waiting, seen = [name], {name}
+        while waiting:
+            name = waiting.pop()
+            facts = self._classes.get(name)
+            if facts is None or name in _STATE_OF_TORCH or name in self._stateful:
+                known = _STATE_OF_TORCH.get(name, self._stateful.get(name))
+                if known:
+                    return True
+                outcome = None if known is None else outcome
+                continue
+            for sort in facts.attributes.values():
+                if sort in ("parameter", "buffer"):
+                    return True
+                if sort in ("module", "list"):
+                    outcome = None
+            parts = [sort for sort in facts.attributes.values() if "." in sort]
+            for part in map(self.resolve, filter(self.is_module, (*parts, *facts.bases))):
+                if part not in seen:
+                    seen.add(part)
+                    waiting.append(part)
         return outcome
 
     def attributes(self, name: str) -> dict[str, str]:

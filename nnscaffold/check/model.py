@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.events import Where
 from nnscaffold.check.reader import Reader
 from nnscaffold.check.record import Record
-from nnscaffold.check.syntax import Function, accessor, assigned, first_parameter, statements
+from nnscaffold.check.syntax import Function, accessor, assigned, statements
 from nnscaffold.check.values import Value
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _CONSTRUCTOR = "__init__"
 # Methods whose first argument is a class, without a decorator that says so.
-_OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 # How many functions of a file's top level are followed for one class.
 _FOLLOWED = 40
 
@@ -74,11 +73,9 @@ class ClassModel(Record):
                 self.run(name, [], {})
 
     def _inherit(self) -> None:
-        """Begin with what the ancestors assign, and with the attributes of the class's body."""
-        own = self.index.facts(self.qualified)
-        for base in own.bases if own else ():
-            for attribute, sort in self.index.attributes(base).items():
-                self.attributes.setdefault(attribute, [self._inherited(sort)])
+        """Begin with what the ancestors assign."""
+        for attribute, sort in self._inherited_attributes.items():
+            self.attributes[attribute] = [self._inherited(sort)]
 
     def _inherited(self, sort: str) -> Value:
         if sort in ("parameter", "buffer"):
@@ -105,7 +102,7 @@ class ClassModel(Record):
                 map(self.file.names.disables_gradients, function.decorator_list)
             )
             where = Where(name, caller.guards if caller else (), no_grad=no_grad)
-            reader = Reader(self, function, where=where, own=self._self_of(function))
+            reader = Reader(self, function, where=where, own=self.file.names.own_name(function))
             self._returns[name] = reader.run(arguments, keywords)
         return self._returns[name]
 
@@ -140,12 +137,6 @@ class ClassModel(Record):
             self._constants[name] = self.evaluated(self.file.names.constants[name])
         return self._constants[name]
 
-    def _self_of(self, function: Function) -> str:
-        decorators = self.file.names.decorators(function)
-        if {"staticmethod", "classmethod"} & set(decorators) or function.name in _OF_CLASSES:
-            return ""
-        return first_parameter(function)
-
     def is_property(self, name: str) -> bool:
         """Whether a method is read as an attribute."""
         return any(
@@ -163,7 +154,7 @@ class ClassModel(Record):
 
     def own_name(self, name: str) -> str:
         """What a method calls the module; nothing if it is not a method of instances."""
-        return self._self_of(self.methods[name]) if name in self.methods else ""
+        return self.file.names.own_name(self.methods[name]) if name in self.methods else ""
 
     @cached_property
     def all_methods(self) -> dict[str, tuple[str, ...]]:

@@ -72,8 +72,8 @@ def of_named(frame: Frame, call: Invocation) -> list[Value] | None:
 def _parameter(frame: Frame, call: Invocation) -> list[Value]:
     data = call.first if call.arguments else call.keywords.get("data", [])
     unwritten = any(value.unwritten for value in data)
-    made = Value("parameter", call.node, name=call.name, from_state=True, unwritten=unwritten)
-    made.items = data
+    made = Value("parameter", call.node, name=call.name, items=data, from_state=True)
+    made.unwritten = unwritten
     return [made]
 
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import ast
 
-from nnscaffold.check.syntax import Function, assigned, called, imported_from, statements
+from nnscaffold.check.syntax import (
+    Function,
+    assigned,
+    called,
+    first_parameter,
+    imported_from,
+    statements,
+)
 from nnscaffold.check.torch_names import NO_GRAD, canonical
+
+# Methods that Python calls on the class, decorated or not.
+_OF_CLASSES = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 
 
 class Names:
@@ -54,7 +64,8 @@ class Names:
 
     def add_local_import(self, statement: ast.Import | ast.ImportFrom) -> None:
         """Note what an import in a function makes known, where the top level says nothing of it."""
-        self.imported = self._meanings(statement) | self.imported
+        for name, meaning in self._meanings(statement).items():
+            self.imported.setdefault(name, meaning)
 
     def _meanings(self, statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
         """The names that an import gives, and the dotted names that they stand for."""
@@ -102,6 +113,13 @@ class Names:
     def decorators(self, node: Function | ast.ClassDef) -> list[str]:
         """The dotted names of the decorators of a function or class, whatever they are given."""
         return [self.qualified(called(one)) for one in node.decorator_list]
+
+    def own_name(self, method: Function) -> str:
+        """What a method calls the instance; nothing if it is not a method of instances."""
+        decorators = self.decorators(method)
+        if {"staticmethod", "classmethod"} & {*decorators} or method.name in _OF_CLASSES:
+            return ""
+        return first_parameter(method)
 
     def disables_gradients(self, node: ast.expr) -> bool:
         """Whether a decorator or a context turns gradients off: `torch.no_grad()`, say."""

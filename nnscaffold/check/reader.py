@@ -103,6 +103,12 @@ class Reader(Frame):
             self.scope[one.arg] = [value]
         for one in (*parameters, *spec.kwonlyargs):
             self.model.parameter_values[self.function.name, one.arg] = self.scope[one.arg]
+        self._bind_rests()
+        self.read_defaults(spec)
+
+    def _bind_rests(self) -> None:
+        """Bind `*args` and `**kwargs`."""
+        spec = self.function.args
         rests: tuple[tuple[ast.arg | None, Kind], ...]
         rests = ((spec.vararg, "tuple"), (spec.kwarg, "dict"))
         for rest, kind in rests:
@@ -111,9 +117,6 @@ class Reader(Frame):
                 item = value or Value("argument", rest)
                 item.argument = f"{self.function.name}.{rest.arg}"
                 self.scope[rest.arg] = [Value(kind, rest, items=[item])]
-        for default in (*spec.defaults, *spec.kw_defaults):
-            if default is not None:
-                self.values_of(default)
 
     # Statements.
 
@@ -167,19 +170,7 @@ class Reader(Frame):
     def _assign(self, node: ast.Assign) -> None:
         values = self.values_of(node.value)
         for target in node.targets:
-            self._pairwise(target, node.value, values, node)
-
-    def _pairwise(
-        self, target: ast.expr, value: ast.expr, values: list[Value], node: ast.stmt
-    ) -> None:
-        """Bind names to the parts of a display, each to its own: `a, b = x, y`."""
-        if isinstance(target, _SEVERAL) and isinstance(value, _SEVERAL) and values:
-            held = values[0].items
-            if held and len(target.elts) == len(value.elts) == len(held):
-                for part, item in zip(target.elts, held, strict=True):
-                    self.bind(part, [item], node)
-                return
-        self.bind(target, values, node, value)
+            self.bind(target, values, node, node.value)
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
@@ -256,7 +247,13 @@ class Reader(Frame):
     def _try(self, node: ast.Try | ast.TryStar) -> None:
         self._block(node.body)
         for handler in node.handlers:
-            self._inside(handler.body)
+            self.values_of(handler.type)
+            before = self.scope
+            if handler.name:
+                self.scope = {**before, handler.name: [Value("other", handler)]}
+            after = self._inside(handler.body, may_skip=False)
+            after.pop(handler.name or "", None)  # Python forgets the error, too
+            self.join(before, after)
         self._block(node.orelse)
         self._block(node.finalbody)
 
@@ -284,14 +281,15 @@ class Reader(Frame):
         inner = Reader(self.model, node, where=where, own="", scope=self.scope)
         inner.own = self.own
         inner.scope.pop(self.own, None)
-        spec = node.args
-        for one in (*positional(node), *spec.kwonlyargs):
+        self.read_defaults(node.args)
+        for one in (*positional(node), *node.args.kwonlyargs):
             value = annotated(one.annotation, self.model.file.names, self.model.index)
             inner.scope[one.arg] = [
                 value or Value("argument", one, argument=f"{node.name}.{one.arg}")
             ]
             if one.arg == self.own:
                 inner.own = ""
+        inner._bind_rests()
         inner.branch = 1
         inner._block(node.body)
         defined.items = inner.returns

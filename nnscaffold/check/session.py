@@ -102,7 +102,11 @@ def check(request: Request, progress: Callable[[int, int], None] | None = None) 
         return Result(replace(report, findings=()), recorded=count)
     if request.fix == "no":
         return Result(report, outdated=outdated)
-    outcome = fix(look, report, lambda path: request.texts.get(path) or read_bytes(path))
+
+    def read(path: str) -> bytes:
+        return request.texts[path] if path in request.texts else read_bytes(path)
+
+    outcome = fix(look, report, read)
     if request.fix == "write":
         write_changes(outcome.changes)
         cache.write(settings.root)

@@ -96,6 +96,12 @@ def positional(function: Function) -> list[ast.arg]:
     return [*function.args.posonlyargs, *function.args.args]
 
 
+def every_parameter(of: ast.arguments) -> list[ast.arg]:
+    """All parameters, `*args` and `**kwargs` included."""
+    rest = [one for one in (of.vararg, of.kwarg) if one is not None]
+    return [*of.posonlyargs, *of.args, *of.kwonlyargs, *rest]
+
+
 def first_parameter(function: Function) -> str:
     """The name of the first parameter, which is `self` in a method; nothing if there is none."""
     return next((one.arg for one in positional(function)), "")

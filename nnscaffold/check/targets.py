@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.events import Write
 from nnscaffold.check.syntax import attribute_under
 from nnscaffold.check.torch_names import REGISTRIES
-from nnscaffold.check.values import CONTAINERS, Value, attach, register
+from nnscaffold.check.values import CONTAINERS, Value, attach, few, register
 
 if TYPE_CHECKING:
     from nnscaffold.check.events import How
@@ -22,7 +22,7 @@ def bind(
 ) -> None:
     """Assign to a target; `Frame.bind` says what the arguments are."""
     if isinstance(target, ast.Name):
-        frame.scope[target.id] = values
+        frame.scope[target.id] = few(values)
     elif isinstance(target, ast.Tuple | ast.List):
         for part, held in zip(
             target.elts, spread(frame, values, len(target.elts), node), strict=True
@@ -50,7 +50,7 @@ def spread(frame: Frame, values: list[Value], count: int, node: Node) -> list[li
         # A key, or a position, and what belongs to it.
         rest = [item for value in values for item in value.items[1:]]
         return [[value.items[0] for value in values], rest]
-    return [frame.items_of(values, node)] * count
+    return [frame.items_of(values, node) for _ in range(count)]
 
 
 def _is_pair(value: Value) -> bool:
@@ -71,7 +71,7 @@ def _bind_own(
     if any(one.kind == "buffer" for one in known):
         return  # a plain tensor that is assigned to a buffer's name stays a buffer
     kept = known if frame.branch else []
-    frame.model.attributes[name] = [*kept, *values]
+    frame.model.attributes[name] = few([*kept, *values])
 
 
 def _bind_attribute(

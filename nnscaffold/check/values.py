@@ -28,6 +28,10 @@ Kind = Literal[
     "tuple",
 ]
 CONTAINERS = frozenset({"list", "tuple", "set", "dict"})
+# The name of the value that is the module itself. No dotted name is like it.
+OWN = "<self>"
+# How many ways to what something holds are told apart.
+_MOST = 32
 TENSORS = frozenset({"tensor", "parameter", "buffer"})
 
 
@@ -80,6 +84,15 @@ class Value:
     through_data: bool = False
     source: Value | None = None
 
+    def __post_init__(self) -> None:
+        """Hold a list of its own: what is put into a container is put into no other."""
+        self.items = list(self.items)
+
+    @property
+    def is_self(self) -> bool:
+        """Whether it is the module that the method is called on."""
+        return self.kind == "other" and self.name == OWN
+
     @property
     def is_tensor(self) -> bool:
         """Whether it is known to be a tensor."""
@@ -125,6 +138,11 @@ def computed(kind: Kind, node: ast.AST | None, found: list[Value]) -> Value:
     tensors = [value for value in found if value.is_tensor]
     made.detached = bool(tensors) and not any(value.has_graph for value in tensors)
     return made
+
+
+def few(values: list[Value]) -> list[Value]:
+    """The first of some values: branches double what a name may hold, one after the other."""
+    return values[:_MOST]
 
 
 def origin(value: Value) -> Value:

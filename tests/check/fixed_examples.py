@@ -133,6 +133,7 @@ CLASSES: dict[str, Example] = {
     "NN302/Aliased": Example(wide(), rows),
     "NN302/Filled": Example(nothing, rows),
     "NN302/IndexAndValue": Example(nothing, rows),
+    "NN302/PositionalOnly": Example(wide(), rows),
     "NN402/NoFlag": Example(nothing, rows),
     "NN402/OwnRate": Example(given(p=0.5), rows),
     "NN402/Attention": Example(given(p=0.5), heads),

@@ -181,6 +181,23 @@ def test_parts_that_were_tampered_with_are_not_believed(tree: Tree, net: str) ->
         assert run() == first
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("imports", None), ("summary", 5), ("summary", "5"), ("module", [])]
+)
+def test_a_field_of_another_type_makes_no_cache(
+    tree: Tree, net: str, field: str, value: object
+) -> None:
+    root = tree({"pyproject.toml": "", "a.py": net})
+    first = run()
+    (file,) = (root / ".nnscaffold_cache").glob("check-*.json")
+    kept = json.loads(file.read_text())
+    for entry in kept["entries"].values():
+        entry[field] = value
+    kept["trees"] = {}
+    file.write_text(json.dumps(kept))
+    assert run() == first
+
+
 def test_a_folder_that_cannot_be_written_is_no_obstacle(
     tree: Tree, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

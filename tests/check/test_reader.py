@@ -199,3 +199,133 @@ def test_a_list_that_holds_itself_is_read_to_an_end() -> None:
                 return self.pair[0](x)
     """
     assert "NN103" in [one.rule.code for one in findings_of(HEAD + textwrap.dedent(text))]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x = x.relu()", "x = x.tanh()"),
+        ("x = x.relu() if flag else x.tanh()", "x = x + 1"),
+        ("self.x = self.x.relu()", "self.x = self.x.tanh()"),
+        ("xs.append(xs[-1].relu())", "xs.append(xs[0].tanh())"),
+    ],
+)
+def test_what_branches_may_leave_does_not_double_for_ever(first: str, second: str) -> None:
+    branch = f"\n    if flag:\n        {first}\n    else:\n        {second}"
+    body = (
+        "def forward(self, x: torch.Tensor, flag: bool):\n    xs = [x]\n    self.x = x"
+        + branch * 60
+    )
+    model = model_of("class Net(nn.Module):\n" + textwrap.indent(body, "    "))
+    held = max(len(values) for values in model.attributes.values())
+    assert held <= 64
+    assert len(model.calls) < 10_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # What is put into a container is put into no other name.
+        "first, *rest = sizes; rest.append(torch.ones(3)); self.first = first",
+        "n = 3; t = dict.fromkeys(['a'], n); t['b'] = torch.ones(3); self.n = n",
+        # Each place has its own.
+        "self.none, self.a = self.setup(), (torch.ones(2) if sizes else None)",
+    ],
+)
+def test_places_of_an_assignment_are_told_apart(body: str) -> None:
+    text = f"""
+        class Net(nn.Module):
+            def __init__(self, *sizes):
+                super().__init__()
+                {body}
+
+            def setup(self):
+                pass
+    """
+    names = [one.name for one in findings_of(HEAD + textwrap.dedent(text))]
+    assert not {"Net.first", "Net.n", "Net.none"} & {*names}
+
+
+def test_an_error_is_no_tensor_of_the_same_name() -> None:
+    text = """
+        class Net(nn.Module):
+            def __init__(self, path):
+                super().__init__()
+                e = torch.ones(2)
+                try:
+                    open(path)
+                except OSError as e:
+                    self.error = e
+    """
+    assert codes_of(text) == []
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "def inner(*x): x[0].add_(1)",
+        "def inner(**x): x['x'].add_(1)",
+        "inner = lambda *x: x[0].add_(1)",
+        "inner = lambda *, x: x.add_(1)",
+        "inner = lambda x, /: x.add_(1)",
+    ],
+)
+def test_a_function_inside_has_parameters_of_its_own(inner: str) -> None:
+    text = f"""
+        class Net(nn.Module):
+            def forward(self, x: torch.Tensor):
+                {inner}
+                return inner
+    """
+    assert codes_of(text) == []
+
+
+def test_what_a_module_holds_does_not_depend_on_what_was_asked_before() -> None:
+    cycle = """
+        class A(nn.Module):
+            def __init__(self, depth):
+                super().__init__()
+                if depth:
+                    self.b = B(depth - 1)
+                self.linear = nn.Linear(2, 2)
+
+            def forward(self, x):
+                return x
+
+
+        class B(nn.Module):
+            def __init__(self, depth):
+                super().__init__()
+                if depth:
+                    self.a = A(depth - 1)
+
+            def forward(self, x):
+                return x
+
+
+    """
+    earlier = """
+        class Earlier(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = A(1)
+
+            def forward(self, x):
+                return self.a(x)
+
+
+    """
+    user = """
+        class User(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one = B(1)
+
+            def forward(self, x):
+                return x
+    """
+    found = {
+        kept: [one.name for one in findings_of(HEAD + textwrap.dedent(kept + cycle + user))]
+        for kept in ("", earlier)
+    }
+    assert all("User.one" in names for names in found.values())

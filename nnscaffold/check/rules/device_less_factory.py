@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.edits import add_argument
 from nnscaffold.check.rules.shared.factories import stay_behind
-from nnscaffold.check.syntax import keyword
+from nnscaffold.check.syntax import keyword, positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,8 @@ def _device_source(model: ClassModel, call: Call) -> str:
     function = model.methods.get(call.where.function)
     if function is None or call.where.nested:
         return ""
-    spec = function.args
-    parameters = [one.arg for one in (*spec.posonlyargs, *spec.args)][1:]
+    own = model.own_name(call.where.function)
+    parameters = [one.arg for one in positional(function)[bool(own) :]]
     rebound = {
         part.id
         for part in ast.walk(function)
@@ -50,8 +50,7 @@ def _device_source(model: ClassModel, call: Call) -> str:
         values = model.parameter_values.get((call.where.function, name), [])
         if name not in rebound and values and all(value.is_tensor for value in values):
             return name
-    own = next((one.arg for one in spec.args[:1]), "self")
     for attribute, held in model.attributes.items():
-        if held and all(value.kind in ("parameter", "buffer") for value in held):
+        if own and held and all(value.kind in ("parameter", "buffer") for value in held):
             return f"{own}.{attribute}"
     return ""

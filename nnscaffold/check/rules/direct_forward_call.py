@@ -24,7 +24,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
         function = call.node.func
         if call.method != "forward" or not isinstance(function, ast.Attribute) or call.name:
             continue
-        own = bool(call.receiver) and call.receiver[0].name == "self"
+        own = bool(call.receiver) and call.receiver[0].is_self
         if not own and any(_is_child(value) for value in call.receiver):
             where = f"{model.name}.{call.where.function}"
             yield _finding(model.file, call.node, function, where)

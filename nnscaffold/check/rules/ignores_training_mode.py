@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.asking import runs_in_training_only
 from nnscaffold.check.rules.shared.edits import add_argument
-from nnscaffold.check.syntax import has_keyword, is_literal, keyword, mentions
+from nnscaffold.check.syntax import every_parameter, has_keyword, is_literal, keyword, mentions
 from nnscaffold.check.torch_names import DROPOUT_FUNCTIONS, DROPOUTS
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _follows_mode(function: Function | None, given: ast.expr) -> bool:
             chosen += ast.walk(node)
         if any(_is_stored(one, given.id) for one in chosen):
             return True
-    return any(one.arg == given.id for one in (*function.args.args, *function.args.kwonlyargs))
+    return any(one.arg == given.id for one in every_parameter(function.args))
 
 
 def _is_stored(node: ast.AST, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.shared.constructors import calls_in_constructor, initialises
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.syntax import has_docstring
+from nnscaffold.check.syntax import every_parameter, has_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
         (one for one in constructor.body if isinstance(one, ast.Expr) and one.value is call.node),
         None,
     )
-    parameters = {one.arg for one in (*constructor.args.args, *constructor.args.kwonlyargs)}
+    parameters = {one.arg for one in every_parameter(constructor.args)}
     used = {
         part.id for one in call.node.args for part in ast.walk(one) if isinstance(part, ast.Name)
     }

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
-from nnscaffold.check.syntax import called
+from nnscaffold.check.syntax import called, first_parameter
 from nnscaffold.check.torch_names import NO_GRAD
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def _model_call(file: File, function: Function, *, of_self: bool) -> ast.Call | 
 
 def _is_model(node: ast.expr, function: Function, *, of_self: bool) -> bool:
     if isinstance(node, ast.Name):
-        own = function.args.args[:1]
-        if of_self and own and node.id == own[0].arg:
+        if of_self and node.id == first_parameter(function):
             return True
         return node.id in _MODELS
     if isinstance(node, ast.Attribute):

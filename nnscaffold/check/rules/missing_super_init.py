@@ -13,7 +13,7 @@ from nnscaffold.check.rules.shared.constructors import (
     reaches_module,
 )
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.syntax import has_docstring
+from nnscaffold.check.syntax import first_parameter, has_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +99,7 @@ def _first_call(model: ClassModel, constructor: Function) -> Fix:
         edit = _insertion(model, constructor, "super().__init__()")
         return Fix("Call `super().__init__()` first", (edit,))
     spelled, imports = model.file.spelled("torch.nn.Module")
-    own = constructor.args.args[0].arg if constructor.args.args else "self"
-    call = f"{spelled}.__init__({own})"
+    call = f"{spelled}.__init__({first_parameter(constructor)})"
     return Fix(f"Call `{call}` first", (_insertion(model, constructor, call), *imports))
 
 

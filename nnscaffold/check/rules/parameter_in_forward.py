@@ -20,7 +20,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
     if fits_to_input(model):
         return
     for call in model.forward_calls():
-        own = bool(call.receiver) and call.receiver[0].name == "self"
+        own = bool(call.receiver) and call.receiver[0].is_self
         if call.name in PARAMETERS or (call.method == "register_parameter" and own):
             if call.method == "register_parameter" and _is_none(call.node):
                 continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.keys import problem_of, reserved_keys
 from nnscaffold.check.syntax import keyword
+from nnscaffold.check.torch_names import REGISTRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from nnscaffold.check.finding import Finding
     from nnscaffold.check.model import ClassModel
     from nnscaffold.check.values import Value
-
-_REGISTER = ("add_module", "register_module", "register_buffer", "register_parameter")
 
 
 def find(model: ClassModel) -> Iterator[Finding]:
@@ -34,8 +33,8 @@ def _keys(model: ClassModel) -> Iterator[tuple[_Key, frozenset[str]]]:
     """The keys that are given, each with those that its container does not take."""
     for call in model.calls:
         node = call.node
-        if call.method in _REGISTER:
-            own = bool(call.receiver) and call.receiver[0].name == "self"
+        if call.method in REGISTRATIONS:
+            own = bool(call.receiver) and call.receiver[0].is_self
             modules = [value.name for value in call.receiver if value.kind == "module"]
             for name in [model.qualified] if own else modules:
                 key = node.args[0] if node.args else keyword(node, "name")

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.signatures import is_public, parameters_of
+from nnscaffold.check.syntax import positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
         unsaid = [name for name in names if not _is_documented(name, whole)]
         if unsaid:
             missing.append(f"the arguments {', '.join(unsaid)}")
-    takes_input = forward is not None and len(forward.args.args) > 1
+    takes_input = forward is not None and len(positional(forward)) > 1
     if takes_input and not _SHAPES.search(whole):
         missing.append("the shapes of inputs and outputs")
     if missing:

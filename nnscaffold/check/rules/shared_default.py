@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat
+from nnscaffold.check.syntax import positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +37,8 @@ def find(model: ClassModel) -> Iterator[Finding]:
 def _defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
     """The parameters of a function that have a default, each with that."""
     spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    yield from zip(positional[len(positional) - len(spec.defaults) :], spec.defaults, strict=True)
+    last = positional(function)[-len(spec.defaults) :] if spec.defaults else []
+    yield from zip(last, spec.defaults, strict=True)
     for parameter, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
         if default is not None:
             yield parameter, default

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat, holds_graph
 from nnscaffold.check.rules.shared.caches import asks_for, caches_by_key, keys_of, locals_of
-from nnscaffold.check.syntax import called, mentions
+from nnscaffold.check.syntax import called, first_parameter, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
             cache = model.file.names.qualified(called(decorator))
             if cache not in _CACHES or name not in model.in_forward:
                 continue
-            bound = bool(function.args.args) and function.args.args[0].arg in ("self", "cls")
+            bound = first_parameter(function) in ("self", "cls")
             if bound or any(value.is_tensor for value in flat(model.run(name, [], {}))):
                 message = (
                     f"the cache of `{name}` keeps each module alive, and tensors of other devices"

@@ -36,7 +36,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
     reached = model.in_constructor if whole else None
     if any(
         call.method in _OF_EVERYTHING
-        and (call.receiver and call.receiver[0].name == "self")
+        and (call.receiver and call.receiver[0].is_self)
         and (reached is None or call.where.function in reached)
         for call in model.calls
     ):

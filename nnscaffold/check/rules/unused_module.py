@@ -87,7 +87,7 @@ def _used(model: ClassModel) -> set[str]:
 def _iterates_itself(model: ClassModel) -> bool:
     """Whether `self` is handed to something, or iterated over, outside of its own methods."""
     return any(
-        value.name == "self"
+        value.is_self
         for call in model.calls
         for values in (*call.arguments, *call.keywords.values())
         for value in values

@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.annotations import annotated
-from nnscaffold.check.syntax import root_name
+from nnscaffold.check.syntax import Function, every_parameter, positional, root_name
 from nnscaffold.check.torch_names import MODULES, RETURN_THEMSELVES
 
 if TYPE_CHECKING:
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
     from nnscaffold.check.file import File
     from nnscaffold.check.index import Index
-    from nnscaffold.check.syntax import Function
 
 _ANY_MODULE = "torch.nn.Module"
 _COPIES = frozenset({"copy.copy", "copy.deepcopy"})
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Scope:
@@ -136,7 +134,7 @@ def _scopes(
     name, given = "", {}
     if isinstance(node, ast.ClassDef):
         name = file.qualnames[node]
-    elif isinstance(node, _FUNCTIONS):
+    elif isinstance(node, Function):
         name = f"{file.qualnames[owner]}.{node.name}" if owner else node.name
         given = _parameters(file, index, node, owner)
     own = {target for target, _ in _bindings(_own_nodes(node.body))}
@@ -147,7 +145,7 @@ def _scopes(
     yield scope
     inside = node if isinstance(node, ast.ClassDef) else None
     for inner in scope.nodes:
-        if isinstance(inner, _FUNCTIONS):
+        if isinstance(inner, Function):
             # A method does not see the names of the class's body.
             visible = outer if inside else scope.names
             yield from _scopes(file, index, inner, visible, inside)
@@ -160,15 +158,13 @@ def _parameters(
 ) -> dict[str, str]:
     """The parameters of a function, each with its class."""
     spec = function.args
-    positional = [*spec.posonlyargs, *spec.args]
-    rest = [one for one in (spec.vararg, spec.kwarg) if one is not None]
-    found = {
-        one.arg: _module_of(one.annotation, file, index) for one in (*positional, *spec.kwonlyargs)
-    }
-    decorators = {file.names.qualified(one) for one in function.decorator_list}
-    if owner is not None and positional and not decorators & {"staticmethod", "classmethod"}:
-        found[positional[0].arg] = file.class_names[owner]
-    return found | dict.fromkeys((one.arg for one in rest), "")
+    found = dict.fromkeys((one.arg for one in every_parameter(spec)), "")
+    for one in (*positional(function), *spec.kwonlyargs):
+        found[one.arg] = _module_of(one.annotation, file, index)
+    own = file.names.own_name(function) if owner is not None else ""
+    if owner is not None and own:
+        found[own] = file.class_names[owner]
+    return found
 
 
 def _module_of(annotation: ast.expr | None, file: File, index: Index) -> str:
@@ -183,7 +179,7 @@ def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, Function | ast.ClassDef):
             waiting.extend(node.decorator_list)
         else:
             waiting.extend(reversed([*ast.iter_child_nodes(node)]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.syntax import positional
+
 if TYPE_CHECKING:
     from nnscaffold.check.model import ClassModel
     from nnscaffold.check.syntax import Function
@@ -17,5 +19,4 @@ def is_public(model: ClassModel) -> bool:
 
 def parameters_of(function: Function) -> list[ast.arg]:
     """The parameters of a method that a caller may name, without `self`."""
-    spec = function.args
-    return [*spec.posonlyargs, *spec.args][1:] + spec.kwonlyargs
+    return positional(function)[1:] + function.args.kwonlyargs

@@ -68,6 +68,20 @@ class ForgetfulChild(Base):
         return self.linear(x)
 
 
+class PositionalBase(nn.Module):
+    def __init__(self, width, /):
+        super().__init__()
+        self.width = width
+
+
+class ForgetfulPositionalChild(PositionalBase):
+    def __init__(self, width):  # NN101
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
 class NotCalled(nn.Module):
     def __init__(self, width):  # NN101
         super().__init__

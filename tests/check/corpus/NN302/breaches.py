@@ -65,3 +65,28 @@ class IndexAndValue(nn.Module):
     def forward(self, x):
         position = torch.arange(x.shape[1])  # NN302
         return x[:, position] + position
+
+
+class InStaticMethod(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    @staticmethod
+    def _ramp(x):
+        x = x.relu()
+        return torch.arange(4) * x  # NN302
+
+    def forward(self, x):
+        return self._ramp(self.linear(x))
+
+
+class PositionalOnly(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+        self.scale = nn.Parameter(torch.ones(width))
+
+    def forward(me, x, /, power=1):
+        x = me.linear(x) * me.scale
+        return torch.arange(4) * x**power  # NN302
