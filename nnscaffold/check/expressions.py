@@ -10,7 +10,7 @@ from nnscaffold.check import own_attributes, tensors
 from nnscaffold.check.calls import call
 from nnscaffold.check.events import Guard
 from nnscaffold.check.syntax import every_parameter, root_name
-from nnscaffold.check.torch_names import DETACHED, NOT_TENSORS, TENSOR_ATTRIBUTES
+from nnscaffold.check.torch_names import COMMON_PROPERTIES, DETACHED, NOT_TENSORS, TENSOR_PROPERTIES
 from nnscaffold.check.values import CONTAINERS, OWN, Value, contained, few, holding
 
 if TYPE_CHECKING:
@@ -208,8 +208,8 @@ def _attribute(frame: Frame, node: ast.Attribute) -> list[Value]:
         return [Value("class", node, name=frame.model.file.names.qualified(node))]
     found = frame.values_of(node.value)
     for value in found:
-        if value.kind == "argument" and node.attr in TENSOR_ATTRIBUTES:
-            value.tensor_like = True
+        if value.kind == "argument":
+            _judge(frame, value, node.attr)
     if node.attr in DETACHED:
         made = frame.derived("tensor", node, found)
         made.detached = True
@@ -229,6 +229,18 @@ def _attribute(frame: Frame, node: ast.Attribute) -> list[Value]:
         if node.attr in ("weight", "bias"):
             made.kind, made.from_state, made.registered = "parameter", True, True
     return [made]
+
+
+def _judge(frame: Frame, argument: Value, attribute: str) -> None:
+    """What reading an attribute says of an argument: `.shape` of an input is that of a tensor.
+
+    A constructor is given configurations, whose `.size` and `.device` say nothing.
+    """
+    if attribute in TENSOR_PROPERTIES:
+        in_forward = frame.where.function in frame.model.in_forward
+        argument.tensor_like = argument.tensor_like or in_forward
+    elif attribute not in COMMON_PROPERTIES:
+        argument.tensor_like = False  # no tensor has it
 
 
 def _item(frame: Frame, node: ast.Subscript) -> list[Value]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check import tensors
 from nnscaffold.check.events import Write
 from nnscaffold.check.syntax import attribute_under, is_given
-from nnscaffold.check.torch_names import RETURN_THEMSELVES, TENSOR_ATTRIBUTES
+from nnscaffold.check.torch_names import RETURN_THEMSELVES, TENSOR_METHODS
 from nnscaffold.check.values import CONTAINERS, Value, contained, register
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def of_method(frame: Frame, call: Invocation) -> list[Value]:
     """What a method returns, of any of the receivers."""
     in_place = call.method.endswith("_") and not call.method.endswith("__")
     for value in call.receiver:
-        if value.kind == "argument" and (call.method in TENSOR_ATTRIBUTES or in_place):
+        if value.kind == "argument" and (call.method in TENSOR_METHODS or in_place):
             value.tensor_like = True
     found = [made for value in call.receiver for made in _of_receiver(frame, call, value)]
     if any(value.attribute for value in call.receiver):
@@ -123,7 +123,10 @@ def of_module_call(frame: Frame, node: ast.Call, module: Value, given: list[Valu
     for value in given:
         if value.kind == "argument":
             value.tensor_like = True
-    if isinstance(module.node, ast.Call) and is_given(module.node, "inplace", True):
+    made_by = module.node
+    if module.name == "torch.nn.Sequential" and isinstance(made_by, ast.Call) and made_by.args:
+        made_by = made_by.args[0]  # which gets what the Sequential is given
+    if isinstance(made_by, ast.Call) and is_given(made_by, "inplace", True):
         frame.model.writes.append(Write(given, node, "method", frame.where, "inplace=True"))
     made = frame.derived("tensor", node, given)
     made.from_state = made.from_state or bool(module.stateful)

@@ -180,14 +180,22 @@ DTYPES = frozenset(
         *("int8", "int16", "int32", "int64", "uint8", "bool", "complex64"),
     }
 )
-# Attributes that only tensors have, as far as arguments of `forward` go.
-TENSOR_ATTRIBUTES = frozenset(
+# Attributes, no methods, that only tensors have, as far as arguments of `forward` go.
+TENSOR_PROPERTIES = frozenset({"shape", "ndim", "device", "dtype", "requires_grad", "T", "mT"})
+# Those that others may have, too.
+COMMON_PROPERTIES = frozenset(
     {
-        *("shape", "size", "device", "dtype", "view", "ndim", "contiguous", "expand", "repeat"),
-        *("new_zeros", "new_ones", "new_full", "new_tensor", "masked_fill_", "dim"),
-        *("requires_grad", "numel", "float", "half", "type_as", "unfold", "view_as", "expand_as"),
-        *("detach", "cpu", "fill_", "log_softmax", "chunk", "T", "mT", "to_sparse", "bool"),
-        *("long", "softmax"),
+        *("data", "grad", "grad_fn", "is_leaf", "is_cuda", "is_sparse", "layout", "names"),
+        *("H", "mH", "real", "imag", "itemsize", "nbytes"),
+    }
+)
+# Methods that only tensors have, likewise.
+TENSOR_METHODS = frozenset(
+    {
+        *("size", "view", "contiguous", "expand", "repeat", "new_zeros", "new_ones", "new_full"),
+        *("new_tensor", "masked_fill_", "dim", "numel", "float", "half", "type_as", "unfold"),
+        *("view_as", "expand_as", "detach", "cpu", "fill_", "log_softmax", "chunk", "to_sparse"),
+        *("bool", "long", "softmax"),
         *(name.removeprefix("torch.") for name in TENSOR_FUNCTIONS),
     }
 ) - {*("sort", "index", "count", "copy", "add", "split", "round", "take", "real", "imag", "unique")}

@@ -39,6 +39,8 @@ def find(model: ClassModel) -> Iterator[Finding]:
             if not any(value.kind in CONTAINERS for value in model.attributes.get(name, ())):
                 continue
             message = f"`{one.where.function}` adds to `self.{name}` at each call, so memory grows"
+            if one.how == "item" and _has_constant_key(one):
+                message = f"`{one.where.function}` keeps a tensor with its graph in `self.{name}`"
         elif one.how in ("assign", "setattr", "in-place"):
             if one.where.no_grad or not any(holds_graph(value) for value in values):
                 continue
@@ -52,6 +54,13 @@ def find(model: ClassModel) -> Iterator[Finding]:
             continue
         reported.add(name)
         yield model.file.finding("NN202", one.node, message, f"{model.name}.{name}")
+
+
+def _has_constant_key(one: Assign) -> bool:
+    """Whether each call replaces what the one before has left."""
+    targets = one.node.targets if isinstance(one.node, ast.Assign) else []
+    keys = [target.slice for target in targets if isinstance(target, ast.Subscript)]
+    return bool(keys) and all(isinstance(key, ast.Constant) for key in keys)
 
 
 def _find_written_graphs(model: ClassModel) -> Iterator[Finding]:

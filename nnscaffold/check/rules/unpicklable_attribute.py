@@ -39,9 +39,11 @@ def find(model: ClassModel) -> Iterator[Finding]:
         ]
         if not held and isinstance(one.value, ast.Call) and _is_partial_of_lambda(one.value):
             held = one.values
-        if any(isinstance(v.node, ast.Call) and _opens(model, v.node) for v in one.values):
+        opened = any(isinstance(v.node, ast.Call) and _opens(model, v.node) for v in one.values)
+        if opened or isinstance(one.value, ast.GeneratorExp):
             reported.add(one.attribute)
-            message = f"`self.{one.attribute}` is a resource of this process: it cannot be pickled"
+            what = "a resource of this process" if opened else "a generator"
+            message = f"`self.{one.attribute}` is {what}: it cannot be pickled"
             where = f"{model.name}.{one.attribute}"
             yield model.file.finding("NN501", one.node, message, where)
         elif held:

@@ -72,3 +72,12 @@ class Function(nn.Module):
     def forward(self, x):
         torch.relu_(x)  # NN401
         return x
+
+
+class FirstOfSequential(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(width, width))
+
+    def forward(self, x):
+        return self.layers(x)  # NN401

@@ -106,3 +106,26 @@ class Joined(nn.Module):
         for x in xs[2:]:
             total += x
         return total
+
+
+class LaterInSequential(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class ReplacedFirst(nn.Module):
+    def __init__(self, width, start_with_relu):
+        super().__init__()
+        layers = [nn.ReLU(inplace=True), nn.Linear(width, width)]
+        if start_with_relu:
+            layers[0] = nn.ReLU()
+        else:
+            layers = layers[1:]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.layers(x)

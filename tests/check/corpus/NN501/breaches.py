@@ -86,3 +86,12 @@ class BySetattr(nn.Module):
 
     def forward(self, x):
         return self.act(x)
+
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scales = (2**power for power in range(3))  # NN501
+
+    def forward(self, x):
+        return x * next(self.scales)
