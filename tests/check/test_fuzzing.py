@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import random
 import sysconfig
 import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from rewriting import findings_of, rewritten
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*/*.py"))
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
-TORCH = Path(sysconfig.get_path("purelib")) / "torch"
+TORCH = Path(torch.__file__).parent
 _TOKENS = (
     "self.x",
     "None",
@@ -92,6 +94,11 @@ def sources_below(root: Path) -> list[Path]:
     ]
 
 
+def name_digest(path: Path) -> str:
+    """What files are drawn by: nothing but their name."""
+    return hashlib.sha256(path.as_posix().encode()).hexdigest()
+
+
 def check_files(paths: list[Path]) -> int:
     """Check every file by itself; returns how many of them are Python."""
     checked = 0
@@ -109,7 +116,9 @@ def check_files(paths: list[Path]) -> int:
 
 @pytest.mark.parametrize("root", [STANDARD_LIBRARY, TORCH], ids=["the-standard-library", "torch"])
 def test_a_sample(root: Path) -> None:
-    assert check_files(random.Random(0).sample(sources_below(root), 100)) > 90
+    # By names, so that most of them are the same in another version.
+    chosen = sorted(sources_below(root), key=lambda path: name_digest(path.relative_to(root)))
+    assert check_files(chosen[:100]) > 90
 
 
 @pytest.mark.slow
