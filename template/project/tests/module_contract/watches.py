@@ -285,7 +285,7 @@ def random_states() -> tuple[object, ...]:
     numpy = sys.modules.get("numpy")
     # As bytes, for arrays of numbers do not compare as wholes.
     numbers = pickle.dumps(numpy.random.get_state()) if numpy else b""
-    return random.getstate(), numbers, torch.get_rng_state().numpy().tobytes()
+    return random.getstate(), numbers, bytes(torch.get_rng_state().tolist())
 
 
 @contextmanager
