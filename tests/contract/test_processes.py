@@ -143,6 +143,36 @@ def test_it_needs_no_numpy(tmp_path: Path) -> None:
     assert run_script(tmp_path, WITHOUT_NUMPY, hidden) == "\nNN402\n"
 
 
+UNGUARDED = """
+import torch
+from module_contract import check_module
+from module_contract.case import Case
+from module_contract.core import outcome_of
+from module_contract.direct import stated
+from torch import nn
+
+arguments = nn.Linear(4, 4), torch.ones(3, 4)
+print("started")
+try:
+    check_module(*arguments, slow=True)
+except ValueError as error:
+    print(error)
+print(outcome_of(Case(stated(*arguments)), "two_processes"))
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    says = (
+        "other processes import this script, and would run it: put under "
+        '`if __name__ == "__main__":` the call in program.py:'
+    )
+    assert run_script(tmp_path, UNGUARDED).splitlines() == [
+        "started",
+        f"slow=True: {says}12",
+        f"{says}15",
+    ]
+
+
 def run_script(folder: Path, script: str, *paths: Path) -> str:
     """What a script prints that ends well and imports the suite, and from some folders."""
     program = folder / "program.py"

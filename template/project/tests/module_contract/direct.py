@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from .case import Contract, Instance, repeated
 from .core import run_checks, wrong_opt_outs
+from .processes import UNGUARDED
 from .rules import ContractViolation, Finding, NotApplicable
 from .tree import contents, convert, leaves, state_of, tensors
+from .watches import unguarded_line
 
 Build = Callable[..., nn.Module] | nn.Module
 
@@ -55,11 +57,16 @@ def check_module(
     Raises:
         TypeError: An argument is not of a kind named above.
         ValueError: An opt-out names no check or has no reason, a shape has a wrong size,
-            there is no sample, or something is on the meta device.
+            there is no sample, something is on the meta device, or a script calls it with
+            `slow=True` outside of `if __name__ == "__main__":`, which other processes would run.
     """
     contract = stated(build, inputs, **statements)
     for wrong in wrong_opt_outs(contract.opt_out):
         raise ValueError(f"opt_out: {wrong.message} {wrong.fix}")
+    if not isinstance(slow, bool):
+        raise TypeError(f"slow must be True or False; it is {slow!r}")
+    if slow and "two_processes" not in contract.opt_out and (line := unguarded_line()):
+        raise ValueError(f"slow=True: {UNGUARDED} {line}")
     return run_checks(contract, slow=slow)
 
 

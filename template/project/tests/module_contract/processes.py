@@ -22,12 +22,17 @@ from .core import SOUND, Findings, check, isolated, outcome_of, unexpected
 from .rules import Finding, NotApplicable, finding, require
 from .training import backpropagate, objective, process_group, require_gloo
 from .tree import difference, disagreement, join, learns, narrowed, submodules, tensors
+from .watches import unguarded_line
 
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)
 EMPTY_SHARD = (5, 0)
 # Seconds: for torch and the tests to be imported on a busy machine, and for the work itself.
 TIME_LIMIT = 300.0
+UNGUARDED = (
+    "other processes import this script, and would run it: put under "
+    '`if __name__ == "__main__":` the call in'
+)
 # What gloo says in a process that waits for another one in vain.
 _DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
 _TAKE_PART = (
@@ -47,6 +52,7 @@ Part = Callable[[Case, int, Path], Findings]
 def two_processes(case: Case) -> Findings:
     """Two processes that share a batch get the gradients and the statistics of a single one."""
     require_gloo()
+    require(not (line := unguarded_line()), f"{UNGUARDED} {line}")
     case.require_batch(of_output=False)
     module = case.build()
     require(learns(module) or own_buffers(module), "nothing in it learns or counts")
