@@ -155,6 +155,42 @@ def test_a_stated_shape_holds_for_each_batch(shape: Any) -> None:
     assert found.message == "output_shape: returns shape (3, 4), stated is (3, 5)."
 
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float64)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: nn.Linear(4, 4),
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.GELU(), nn.LayerNorm(4)),
+        nn.Softsign,
+    ],
+)
+def test_a_module_in_another_precision_has_no_findings(build: Any, dtype: torch.dtype) -> None:
+    assert check_module(build().to(dtype), ROWS.to(dtype)) == []
+    assert check_module(lambda: nn.Sequential(build()).to(dtype), ROWS.to(dtype)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exports_and_processes_take_another_precision(dtype: torch.dtype) -> None:
+    assert check_module(nn.Linear(4, 4).to(dtype), ROWS.to(dtype), slow=True) == []
+
+
+class Raises(Good):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).to(torch.float32)
+
+
+def test_an_output_of_another_precision_is_found_in_each() -> None:
+    found = check_module(lambda: Raises(dtype=torch.bfloat16), ROWS.bfloat16())
+    (one,) = [one for one in found if one.check == "output_dtype"]
+    assert one.problem == "is torch.float32 where inputs and parameters are torch.bfloat16"
+    found = check_module(lambda: Good().double(), lambda batch: torch.randn(batch, 4).double())
+    assert found == []
+
+
 def test_opt_outs_leave_checks_out() -> None:
     opt_out = {"gradients": "kept for later", "data_parallel": "likewise"}
     assert {one.code for one in check_module(Twice, ROWS, opt_out=opt_out)} == {"NN501"}
@@ -213,6 +249,11 @@ class Narrow(nn.Module):
             lambda: check_module(Good, ROWS, parameter_count="20"),
             TypeError,
             "parameter_count must be an int",
+        ),
+        (
+            lambda: check_module(Good, ROWS, slow="yes"),
+            TypeError,
+            "slow must be True or False; it ",
         ),
         (
             lambda: check_module(Good, ROWS, opt_out=["vmap"]),

@@ -221,10 +221,16 @@ def converted(case: Case, dtype: torch.dtype) -> Findings:
 @check(SOUND)
 def autocast(case: Case) -> Findings:
     """Forward runs under `torch.autocast`."""
+    require_single(case)
     module = case.build(training=False)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = list(runs(case, module))
     yield from found
+
+
+def require_single(case: Case) -> None:
+    """Leave what casts from float32 to half precision if the module has another one already."""
+    require(case.precision()[1] is torch.float32, "its inputs or parameters are not in float32")
 
 
 def runs(case: Case, module: nn.Module, dtype: torch.dtype | None = None) -> Findings:

@@ -91,10 +91,10 @@ def has_extras(actual: object, expected: object, training: bool) -> bool:
 def output_dtype(case: Case) -> Findings:
     """Floating-point outputs have the precision of parameters and inputs."""
     output = case.evaluate(case.build(training=False))
-    expected = torch.get_default_dtype()
+    what, expected = case.precision()
     for path, tensor in tensors(output, "output"):
         if tensor.is_floating_point() and tensor.dtype is not expected:
-            problem = f"is {tensor.dtype} where inputs and parameters are {expected}"
+            problem = f"is {tensor.dtype} where {what} are {expected}"
             yield finding(path, problem, fix="Give tensors made in `forward` the input's dtype.")
 
 
