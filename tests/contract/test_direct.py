@@ -14,6 +14,8 @@ from module_contract.case import Case
 from module_contract.core import CHECKS, outcome_of
 from stated import WithLinear
 from torch import Tensor, nn
+from torch.nn import utils
+from torch.nn.utils import prune
 
 ROWS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 
@@ -146,6 +148,45 @@ def test_the_first_dimension_that_all_tensors_share_is_the_batch() -> None:
     (large,) = stated(Good, ROWS).inputs(5)
     assert torch.equal(small, ROWS[:2])
     assert torch.equal(large, ROWS[[0, 1, 2, 0, 1]])
+
+
+class Wrapped(nn.Module):
+    def __init__(self, wrap: Callable[[nn.Module], nn.Module], **options: Any) -> None:
+        super().__init__()
+        self.inner = wrap(nn.Linear(4, 4, **options))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+class Reset(Wrapped):
+    def reset_parameters(self) -> None:
+        self.inner.weight = nn.init.xavier_uniform_(torch.empty_like(self.inner.weight))
+
+
+def masked(module: nn.Module) -> nn.Module:
+    return prune.l1_unstructured(module, "weight", amount=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize("wrap", [utils.weight_norm, utils.spectral_norm, masked])
+def test_what_hooks_of_torch_compute_is_no_attribute_of_the_author_s(wrap: Any) -> None:
+    module = Wrapped(wrap)
+    assert check_module(module, ROWS) == []
+    assert module.inner.weight.grad_fn or wrap is utils.spectral_norm
+    found = check_module(lambda: Wrapped(wrap), ROWS)
+    assert {one.check for one in found} <= {"deep_copy", "meta_initialisation"}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_the_newer_weight_norm_is_what_to_use() -> None:
+    copied, *unwritten = check_module(lambda **named: Wrapped(utils.weight_norm, **named), ROWS)
+    assert copied.check == "deep_copy"
+    assert copied.fix.startswith("Use `torch.nn.utils.parametrizations`")
+    assert [one.attribute for one in unwritten] == ["inner.weight_g", "inner.weight_v"]
+    assert unwritten[0].fix.startswith("Use `torch.nn.utils.parametrizations.weight_norm`, and ")
+    newer = utils.parametrizations.weight_norm
+    assert check_module(lambda **named: Reset(newer, **named), ROWS) == []
 
 
 @pytest.mark.parametrize("shape", [("batch", 4), lambda batch: (batch, 4)])

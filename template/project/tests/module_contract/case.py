@@ -1,6 +1,5 @@
 """What an author states of a module, and a case: one module that is built and called by it."""
 
-import copy
 import inspect
 import random
 import sys
@@ -16,6 +15,7 @@ from .tree import (
     apply,
     batch_axis,
     convert,
+    deep_copied,
     extrapolated,
     is_lazy,
     shapes,
@@ -85,7 +85,7 @@ class Instance(Contract):
 
     def build(self) -> nn.Module:
         """Copy the module."""
-        return copy.deepcopy(self.module)
+        return deep_copied(self.module)
 
     def inputs(self, batch: int) -> Any:
         """Repeat the samples of the example until there are that many."""

@@ -1,6 +1,5 @@
 """The contract of any module in one call, without a class that states it."""
 
-import copy
 import functools
 import inspect
 import reprlib
@@ -14,7 +13,7 @@ from .case import Contract, Instance, repeated
 from .core import run_checks, wrong_opt_outs
 from .processes import UNGUARDED
 from .rules import ContractViolation, Finding, NotApplicable
-from .tree import contents, convert, leaves, state_of, tensors
+from .tree import contents, convert, deep_copied, leaves, state_of, tensors
 from .watches import unguarded_line
 
 Build = Callable[..., nn.Module] | nn.Module
@@ -151,7 +150,7 @@ class Copied(Stated, Instance):
 
 def copied(module: nn.Module) -> nn.Module:
     """A copy on the CPU, where the checks run."""
-    return copy.deepcopy(module).cpu()
+    return deep_copied(module).cpu()
 
 
 def refuse_wrong_build(build: object) -> None:

@@ -1,5 +1,6 @@
 """Nested values: tensors in inputs and outputs, and what a module holds on plain attributes."""
 
+import copy
 import dataclasses
 import functools
 import types
@@ -216,9 +217,26 @@ def is_lazy(module: nn.Module) -> bool:
 def attributes(root: nn.Module) -> Iterator[tuple[str, object, str]]:
     """The authors' plain attributes of all registered modules: path, value, author's package."""
     for path, module in submodules(root):
+        left_out = _FRAME.union(recomputed(module))
         for name, value in list(vars(module).items()):
-            if name not in _FRAME:
+            if name not in left_out:
                 yield join(path, name), value, package_of(module)
+
+
+def recomputed(module: nn.Module) -> list[str]:
+    """The attributes that hooks of torch compute again before each call: weight norms, masks."""
+    named = [
+        getattr(hook, "_tensor_name", None) or getattr(hook, "name", None)
+        for hook in vars(module).get("_forward_pre_hooks", {}).values()
+        if type(hook).__module__.startswith("torch.nn.utils.")
+    ]
+    return [name for name in named if name in vars(module)]
+
+
+def deep_copied(root: nn.Module) -> nn.Module:
+    """A deep copy, although torch copies no tensor with a graph, as what hooks compute has one."""
+    values = [vars(part)[name] for _, part in submodules(root) for name in recomputed(part)]
+    return copy.deepcopy(root, {id(value): value.detach().clone() for value in values})
 
 
 def package_of(value: object) -> str:
