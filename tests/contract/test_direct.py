@@ -196,6 +196,24 @@ def test_a_stated_shape_holds_for_each_batch(shape: Any) -> None:
     assert found.message == "output_shape: returns shape (3, 4), stated is (3, 5)."
 
 
+class Transposed(Good):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mT @ self.linear(x)
+
+
+@pytest.mark.parametrize("example", [ROWS, ROWS.repeat(2, 1), lambda batch: torch.ones(batch, 4)])
+def test_a_stated_shape_of_one_batch_is_the_statement_s_fault(example: Any) -> None:
+    size = len(example) if isinstance(example, Tensor) else 3
+    (found,) = check_module(Good, example, output_shape=(size, 4))
+    assert found.attribute == "output_shape"
+    assert found.problem == (
+        f"is ({size}, 4) for any number of samples, but two give (2, 4) and three (3, 4)"
+    )
+    assert found.fix == 'State it as `("batch", 4)`.'
+    found = check_module(Transposed, example, output_shape=(4, 4))
+    assert "output_shape" not in {one.attribute for one in found}
+
+
 DTYPES = (torch.float16, torch.bfloat16, torch.float64)
 
 

@@ -64,6 +64,9 @@ def forward(case: Case) -> Findings:
                 raised = unexpected(error, f"in {mode} mode raises ")
                 yield from watch.findings("NN301") or [misfit(case, module) or raised]
                 return
+        if wrong := of_one_batch(case):
+            yield wrong
+            return
         actual, expected = shapes(output), case.output_shape()
         if actual != expected and not has_extras(actual, expected, training):
             yield finding("output_shape", f"returns shape {actual}, stated is {expected}")
@@ -80,6 +83,21 @@ def misfit(case: Case, module: nn.Module) -> Finding | None:
         takes = f"`forward` takes `{', '.join(signature.parameters)}`."
         return finding("inputs", f"do not fit forward: {error}", fix=takes)
     return None
+
+
+def of_one_batch(case: Case) -> Finding | None:
+    """That a shape is stated which does not follow the batch as the output does, if so."""
+    stated, other = map(case.contract.output_shape, (2, 3))
+    if stated is None or stated != other:
+        return None
+    module = case.build(training=False)
+    small, large = (shapes(case.evaluate(module, case.inputs(size))) for size in (2, 3))
+    if not (is_shape(small) and is_shape(large)) or len(small) != len(large) or small == large:
+        return None
+    pairs = zip(small, large, strict=True)
+    sizes = ", ".join(str(one) if one == two else '"batch"' for one, two in pairs)
+    problem = f"is {stated} for any number of samples, but two give {small} and three {large}"
+    return finding("output_shape", problem, fix=f"State it as `({sizes})`.")
 
 
 def has_extras(actual: object, expected: object, training: bool) -> bool:
