@@ -48,7 +48,7 @@ def path_and_class(text: str) -> tuple[str, str]:
     """
     path, colon, name = text.partition(":")
     if "," in text:
-        raise CaseError(f"{text!r} names more than one; repeat the option for each")
+        raise CaseError(f"{text!r} names more than one; repeat the option or the table for each")
     if "::" in text:
         raise CaseError(f"{text!r} has two colons; write one: {text.replace('::', ':')}")
     parts = [*path.split("."), *(name.split(".") if colon else ())]
