@@ -47,6 +47,10 @@ def path_and_class(text: str) -> tuple[str, str]:
         CaseError: It is written differently.
     """
     path, colon, name = text.partition(":")
+    if "," in text:
+        raise CaseError(f"{text!r} names more than one; repeat the option or the table for each")
+    if "::" in text:
+        raise CaseError(f"{text!r} has two colons; write one: {text.replace('::', ':')}")
     parts = [*path.split("."), *(name.split(".") if colon else ())]
     if not all(part.isidentifier() for part in parts):
         raise CaseError(f"{text!r} is not of the form package.module:Class or package.module")
@@ -68,7 +72,10 @@ def import_named(path: str) -> ModuleType:
 def no_module(path: str) -> str:
     """A sentence that there is no such module, with a name that may be meant."""
     parent, _, name = path.rpartition(".")
-    if name == "py":
+    kinds = [] if parent not in sys.modules else kinds_near(sys.modules[parent], name)
+    if kinds:
+        hint = f"; did you mean {parent}:{kinds[0]}?"
+    elif name == "py":
         hint = f"; write {parent}, without .py"
     else:
         holder = sys.modules.get(parent)
@@ -77,6 +84,14 @@ def no_module(path: str) -> str:
         meant = f"{parent}." if parent else ""
         hint = "".join(f"; did you mean {meant}{one}?" for one in close(name, names))
     return f"there is no module {path} in the current folder or among the installed packages{hint}"
+
+
+def kinds_near(holder: ModuleType, name: str) -> list[str]:
+    """The module class of that name in a file, or else one that may be meant."""
+    found = getattr(holder, name, None)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return [name]
+    return close(name, (target.kind.__name__ for target in public_modules(holder)))
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:

@@ -14,6 +14,8 @@ from module_contract.case import Case
 from module_contract.core import CHECKS, outcome_of
 from stated import WithLinear
 from torch import Tensor, nn
+from torch.nn import utils
+from torch.nn.utils import prune
 
 ROWS = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 
@@ -148,11 +150,104 @@ def test_the_first_dimension_that_all_tensors_share_is_the_batch() -> None:
     assert torch.equal(large, ROWS[[0, 1, 2, 0, 1]])
 
 
+class Wrapped(nn.Module):
+    def __init__(self, wrap: Callable[[nn.Module], nn.Module], **options: Any) -> None:
+        super().__init__()
+        self.inner = wrap(nn.Linear(4, 4, **options))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+class Reset(Wrapped):
+    def reset_parameters(self) -> None:
+        self.inner.weight = nn.init.xavier_uniform_(torch.empty_like(self.inner.weight))
+
+
+def masked(module: nn.Module) -> nn.Module:
+    return prune.l1_unstructured(module, "weight", amount=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize("wrap", [utils.weight_norm, utils.spectral_norm, masked])
+def test_what_hooks_of_torch_compute_is_no_attribute_of_the_author_s(wrap: Any) -> None:
+    module = Wrapped(wrap)
+    assert check_module(module, ROWS) == []
+    assert module.inner.weight.grad_fn or wrap is utils.spectral_norm
+    found = check_module(lambda: Wrapped(wrap), ROWS)
+    assert {one.check for one in found} <= {"deep_copy", "meta_initialisation"}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_the_newer_weight_norm_is_what_to_use() -> None:
+    copied, *unwritten = check_module(lambda **named: Wrapped(utils.weight_norm, **named), ROWS)
+    assert copied.check == "deep_copy"
+    assert copied.fix.startswith("Use `torch.nn.utils.parametrizations`")
+    assert [one.attribute for one in unwritten] == ["inner.weight_g", "inner.weight_v"]
+    assert unwritten[0].fix.startswith("Use `torch.nn.utils.parametrizations.weight_norm`, and ")
+    newer = utils.parametrizations.weight_norm
+    assert check_module(lambda **named: Reset(newer, **named), ROWS) == []
+
+
 @pytest.mark.parametrize("shape", [("batch", 4), lambda batch: (batch, 4)])
 def test_a_stated_shape_holds_for_each_batch(shape: Any) -> None:
     assert check_module(Good, ROWS, output_shape=shape, parameter_count=20) == []
     (found,) = check_module(nn.Flatten, ROWS[:, None], output_shape=("batch", 5))
     assert found.message == "output_shape: returns shape (3, 4), stated is (3, 5)."
+
+
+class Transposed(Good):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mT @ self.linear(x)
+
+
+@pytest.mark.parametrize("example", [ROWS, ROWS.repeat(2, 1), lambda batch: torch.ones(batch, 4)])
+def test_a_stated_shape_of_one_batch_is_the_statement_s_fault(example: Any) -> None:
+    size = len(example) if isinstance(example, Tensor) else 3
+    (found,) = check_module(Good, example, output_shape=(size, 4))
+    assert found.attribute == "output_shape"
+    assert found.problem == (
+        f"is ({size}, 4) for any number of samples, but two give (2, 4) and three (3, 4)"
+    )
+    assert found.fix == 'State it as `("batch", 4)`.'
+    found = check_module(Transposed, example, output_shape=(4, 4))
+    assert "output_shape" not in {one.attribute for one in found}
+
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float64)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: nn.Linear(4, 4),
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.GELU(), nn.LayerNorm(4)),
+        nn.Softsign,
+    ],
+)
+def test_a_module_in_another_precision_has_no_findings(build: Any, dtype: torch.dtype) -> None:
+    assert check_module(build().to(dtype), ROWS.to(dtype)) == []
+    assert check_module(lambda: nn.Sequential(build()).to(dtype), ROWS.to(dtype)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exports_and_processes_take_another_precision(dtype: torch.dtype) -> None:
+    assert check_module(nn.Linear(4, 4).to(dtype), ROWS.to(dtype), slow=True) == []
+
+
+class Raises(Good):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).to(torch.float32)
+
+
+def test_an_output_of_another_precision_is_found_in_each() -> None:
+    found = check_module(lambda: Raises(dtype=torch.bfloat16), ROWS.bfloat16())
+    (one,) = [one for one in found if one.check == "output_dtype"]
+    assert one.problem == "is torch.float32 where inputs and parameters are torch.bfloat16"
+    found = check_module(lambda: Good().double(), lambda batch: torch.randn(batch, 4).double())
+    assert found == []
 
 
 def test_opt_outs_leave_checks_out() -> None:
@@ -213,6 +308,11 @@ class Narrow(nn.Module):
             lambda: check_module(Good, ROWS, parameter_count="20"),
             TypeError,
             "parameter_count must be an int",
+        ),
+        (
+            lambda: check_module(Good, ROWS, slow="yes"),
+            TypeError,
+            "slow must be True or False; it ",
         ),
         (
             lambda: check_module(Good, ROWS, opt_out=["vmap"]),

@@ -53,6 +53,25 @@ PROGRAM = textwrap.dedent("""
         outcome_of(Case(Stated()), "two_processes")
 """)
 
+WITHOUT_NUMPY = textwrap.dedent("""
+    import torch
+    from module_contract import check_module
+    from torch import nn
+
+
+    class Random(nn.Module):
+        def forward(self, x):
+            return x + torch.rand_like(x)
+
+
+    if __name__ == "__main__":
+        counts = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+        # ONNX needs numpy itself.
+        left_out = {"onnx": "there is no numpy"}
+        print(*check_module(counts, torch.randn(3, 4), slow=True, opt_out=left_out))
+        print(*(found.code for found in check_module(Random, torch.randn(3, 4))))
+""")
+
 
 def reason(contract: Contract) -> str:
     """Why the check is left out."""
@@ -114,6 +133,58 @@ def test_no_process_outlives_the_one_that_started_it(how: signal.Signals, tmp_pa
     while any(map(is_running, pids)):
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_it_needs_no_numpy(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "numpy.py").write_text("raise ModuleNotFoundError('No module named numpy')\n")
+    assert run_script(tmp_path, WITHOUT_NUMPY, hidden) == "\nNN402\n"
+
+
+UNGUARDED = """
+import torch
+from module_contract import check_module
+from module_contract.case import Case
+from module_contract.core import outcome_of
+from module_contract.direct import stated
+from torch import nn
+
+arguments = nn.Linear(4, 4), torch.ones(3, 4)
+print("started")
+try:
+    check_module(*arguments, slow=True)
+except ValueError as error:
+    print(error)
+print(outcome_of(Case(stated(*arguments)), "two_processes"))
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    says = (
+        "other processes import this script, and would run it: put under "
+        '`if __name__ == "__main__":` the call in program.py:'
+    )
+    assert run_script(tmp_path, UNGUARDED).splitlines() == [
+        "started",
+        f"slow=True: {says}12",
+        f"{says}15",
+    ]
+
+
+def run_script(folder: Path, script: str, *paths: Path) -> str:
+    """What a script prints that ends well and imports the suite, and from some folders."""
+    program = folder / "program.py"
+    program.write_text(script)
+    path = os.pathsep.join(map(str, (*paths, HERE, SUITE_FOLDER)))
+    return subprocess.run(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ).stdout
 
 
 def is_running(pid: int) -> bool:

@@ -376,6 +376,13 @@ def test_a_wrong_statement_is_one_sentence(
         ("{here}:NUMBER", "{here}:NUMBER is not a subclass of torch.nn.Module"),
         ("{here}:Tensor", "{here}:Tensor is not a subclass of torch.nn.Module"),
         ("no_such.py", "there is no module no_such in the current folder"),
+        ("{here}.Rows", "{any}; did you mean {here}:Rows?"),
+        ("{here}.Row", "{any}; did you mean {here}:Rows?"),
+        ("{here}::Rows", "'{here}::Rows' has two colons; write one: {here}:Rows"),
+        (
+            "{here}:Rows,{here}:More",
+            "'{here}:Rows,{here}:More' names more than one; repeat the option or the table for each",
+        ),
         ("src/layers.py:Rows", "'src/layers.py:Rows' is not of the form package.module:Class or "),
         ("layers:", "'layers:' is not of the form package.module:Class or package.module"),
         ("", "'' is not of the form package.module:Class or package.module"),

@@ -42,9 +42,10 @@ def test_a_repository_with_default_answers_is_light(render: Render) -> None:
     weight = lines_of_files(render())
     assert len(weight) <= 90
     assert beside(weight) <= 5_900
-    # It grew by what it finds when a module runs: NN206 to NN209, NN303 and NN111; and by what it
-    # says of a module or of inputs that it cannot use.
-    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_600
+    # It grew by what it finds when a module runs: NN206 to NN209, NN303 and NN111; by what it
+    # says of a module or of inputs that it cannot use; and by other precisions, and what torch's
+    # own hooks compute.
+    assert sum(lines for name, lines in weight.items() if name.startswith(SUITE)) <= 4_700
 
 
 def test_a_repository_with_the_installed_suite_is_lighter(render: Render) -> None:

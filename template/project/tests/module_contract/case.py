@@ -1,6 +1,5 @@
 """What an author states of a module, and a case: one module that is built and called by it."""
 
-import copy
 import inspect
 import random
 import sys
@@ -16,6 +15,7 @@ from .tree import (
     apply,
     batch_axis,
     convert,
+    deep_copied,
     extrapolated,
     is_lazy,
     shapes,
@@ -85,7 +85,7 @@ class Instance(Contract):
 
     def build(self) -> nn.Module:
         """Copy the module."""
-        return copy.deepcopy(self.module)
+        return deep_copied(self.module)
 
     def inputs(self, batch: int) -> Any:
         """Repeat the samples of the example until there are that many."""
@@ -127,9 +127,8 @@ class Case:
         if is_lazy(module):
             require(options.get("device") is None, NO_SHAPES)
             module.eval()
-            dtype = options.get("dtype") or torch.get_default_dtype()
             with torch.no_grad():
-                apply(module, self.inputs(dtype=dtype))
+                apply(module, self.inputs(dtype=options.get("dtype")))
         module.train(training)
         return module
 
@@ -182,6 +181,16 @@ class Case:
         if any(tensor.is_meta for _, tensor in tensors(inputs)):
             raise ValueError("tensors on the meta device have no values")
         return convert(inputs, prepare)
+
+    def precision(self) -> tuple[str, torch.dtype]:
+        """The one floating-point type of the inputs, or of the parameters where they have none."""
+        inputs = {one.dtype for _, one in tensors(self.inputs()) if one.is_floating_point()}
+        state = {one.dtype for one in self.build().parameters() if one.is_floating_point()}
+        for kinds in (inputs, state):
+            if len(kinds) == 1:
+                alike = "inputs and parameters" if state <= kinds else "inputs"
+                return alike, kinds.pop()
+        return "inputs and parameters", torch.get_default_dtype()
 
     def call(self, module: Callable[..., Any], inputs: Any = None, seed: int = 0) -> Any:
         """Call it with a fixed seed, on fresh inputs unless some are given."""

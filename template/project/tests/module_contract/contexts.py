@@ -90,7 +90,7 @@ def cached_functions(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 def conversions(case: Case) -> Iterator[tuple[str, Step, Step, Step]]:
     """What may change: the change in words and in deed, the call before it and the one after."""
-    dtype, half = torch.get_default_dtype(), torch.bfloat16
+    (_, dtype), half = case.precision(), torch.bfloat16
 
     def evaluate(inputs_type: torch.dtype | None = None) -> Step:
         return lambda module: case.evaluate(module, case.inputs(dtype=inputs_type))

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.weight_norm import WeightNorm
 
 from .case import Case
 from .construction import all_unregistered
@@ -31,6 +32,10 @@ _LACKING = (
     "to be Half, Float or Double tensors",
     # oneDNN, whose LSTM needs AVX-512 for it
     "could not create a primitive descriptor",
+)
+_WEIGHT_NORM = (
+    "Use `torch.nn.utils.parametrizations.weight_norm`, and assign to the `weight` in "
+    "`reset_parameters()` of the module around it."
 )
 # What torch raises when a tensor without values is asked for one.
 _WITHOUT_VALUES = (
@@ -72,8 +77,11 @@ def meta_initialisation(case: Case) -> Findings:
             if owner in without and not promised:
                 continue
             missing = "has no reset_parameters()" if owner in without else "does not fill it"
-            kind = type(module.get_submodule(owner)).__name__
-            yield finding(name, f"stays unwritten after `to_empty()`: {kind} {missing}", "NN108")
+            part = module.get_submodule(owner)
+            hooks = part._forward_pre_hooks.values()
+            fix = _WEIGHT_NORM if any(isinstance(hook, WeightNorm) for hook in hooks) else ""
+            problem = f"stays unwritten after `to_empty()`: {type(part).__name__} {missing}"
+            yield finding(name, problem, "NN108", fix)
         elif tensor.is_floating_point() and tensor.isinf().any() and regular.isfinite().all():
             yield finding(name, "is not finite after `reset_parameters()`", "NN108")
 
@@ -221,10 +229,16 @@ def converted(case: Case, dtype: torch.dtype) -> Findings:
 @check(SOUND)
 def autocast(case: Case) -> Findings:
     """Forward runs under `torch.autocast`."""
+    require_single(case)
     module = case.build(training=False)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = list(runs(case, module))
     yield from found
+
+
+def require_single(case: Case) -> None:
+    """Leave what casts from float32 to half precision if the module has another one already."""
+    require(case.precision()[1] is torch.float32, "its inputs or parameters are not in float32")
 
 
 def runs(case: Case, module: nn.Module, dtype: torch.dtype | None = None) -> Findings:

@@ -1,6 +1,5 @@
 """The contract of any module in one call, without a class that states it."""
 
-import copy
 import functools
 import inspect
 import reprlib
@@ -12,8 +11,10 @@ from torch import Tensor, nn
 
 from .case import Contract, Instance, repeated
 from .core import run_checks, wrong_opt_outs
+from .processes import UNGUARDED
 from .rules import ContractViolation, Finding, NotApplicable
-from .tree import contents, convert, leaves, state_of, tensors
+from .tree import contents, convert, deep_copied, leaves, state_of, tensors
+from .watches import unguarded_line
 
 Build = Callable[..., nn.Module] | nn.Module
 
@@ -55,11 +56,16 @@ def check_module(
     Raises:
         TypeError: An argument is not of a kind named above.
         ValueError: An opt-out names no check or has no reason, a shape has a wrong size,
-            there is no sample, or something is on the meta device.
+            there is no sample, something is on the meta device, or a script calls it with
+            `slow=True` outside of `if __name__ == "__main__":`, which other processes would run.
     """
     contract = stated(build, inputs, **statements)
     for wrong in wrong_opt_outs(contract.opt_out):
         raise ValueError(f"opt_out: {wrong.message} {wrong.fix}")
+    if not isinstance(slow, bool):
+        raise TypeError(f"slow must be True or False; it is {slow!r}")
+    if slow and "two_processes" not in contract.opt_out and (line := unguarded_line()):
+        raise ValueError(f"slow=True: {UNGUARDED} {line}")
     return run_checks(contract, slow=slow)
 
 
@@ -144,7 +150,7 @@ class Copied(Stated, Instance):
 
 def copied(module: nn.Module) -> nn.Module:
     """A copy on the CPU, where the checks run."""
-    return copy.deepcopy(module).cpu()
+    return deep_copied(module).cpu()
 
 
 def refuse_wrong_build(build: object) -> None:

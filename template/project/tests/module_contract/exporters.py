@@ -113,6 +113,8 @@ def onnx(case: Case) -> Findings:
     output = case.evaluate(module)
     if any(tensor.is_complex() for _, tensor in tensors((case.inputs(), output))):
         raise NotApplicable("onnxruntime takes no complex numbers")
+    if case.precision()[1] is torch.bfloat16:
+        raise NotApplicable("onnxruntime takes no torch.bfloat16 on the CPU")
     fix = "Say it in operators that ONNX has, or opt out: `torch.export` can serve it."
     try:
         program: Any = torch.onnx.export(case.kept["program"], dynamo=True, verbose=False)

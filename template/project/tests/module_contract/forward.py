@@ -64,6 +64,9 @@ def forward(case: Case) -> Findings:
                 raised = unexpected(error, f"in {mode} mode raises ")
                 yield from watch.findings("NN301") or [misfit(case, module) or raised]
                 return
+        if wrong := of_one_batch(case):
+            yield wrong
+            return
         actual, expected = shapes(output), case.output_shape()
         if actual != expected and not has_extras(actual, expected, training):
             yield finding("output_shape", f"returns shape {actual}, stated is {expected}")
@@ -82,6 +85,21 @@ def misfit(case: Case, module: nn.Module) -> Finding | None:
     return None
 
 
+def of_one_batch(case: Case) -> Finding | None:
+    """That a shape is stated which does not follow the batch as the output does, if so."""
+    stated, other = map(case.contract.output_shape, (2, 3))
+    if stated is None or stated != other:
+        return None
+    module = case.build(training=False)
+    small, large = (shapes(case.evaluate(module, case.inputs(size))) for size in (2, 3))
+    if not (is_shape(small) and is_shape(large)) or len(small) != len(large) or small == large:
+        return None
+    pairs = zip(small, large, strict=True)
+    sizes = ", ".join(str(one) if one == two else '"batch"' for one, two in pairs)
+    problem = f"is {stated} for any number of samples, but two give {small} and three {large}"
+    return finding("output_shape", problem, fix=f"State it as `({sizes})`.")
+
+
 def has_extras(actual: object, expected: object, training: bool) -> bool:
     """Whether training may return more than is stated, such as outputs of auxiliary heads."""
     return training and not (is_shape(actual) and is_shape(expected))
@@ -91,10 +109,10 @@ def has_extras(actual: object, expected: object, training: bool) -> bool:
 def output_dtype(case: Case) -> Findings:
     """Floating-point outputs have the precision of parameters and inputs."""
     output = case.evaluate(case.build(training=False))
-    expected = torch.get_default_dtype()
+    what, expected = case.precision()
     for path, tensor in tensors(output, "output"):
         if tensor.is_floating_point() and tensor.dtype is not expected:
-            problem = f"is {tensor.dtype} where inputs and parameters are {expected}"
+            problem = f"is {tensor.dtype} where {what} are {expected}"
             yield finding(path, problem, fix="Give tensors made in `forward` the input's dtype.")
 
 

@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from .case import Case, lengths_of
 from .core import SOUND, Findings, check
+from .devices import require_single
 from .rules import Finding, Place, finding, require
 from .training import CHOICES, cast
 from .tree import convert, leaves, tensors
@@ -39,7 +40,7 @@ _NUMBERS = 100_000  # that long inputs may have in all
 )
 def precision(case: Case) -> Findings:
     """In half precision it computes what it does in float32, but for rounding."""
-    require(torch.get_default_dtype() is torch.float32, "float32 is not the default here")
+    require_single(case)
     found = [*cut_complex(case)]
     for dtype in _HALVES:
         watch = HalfWatch()

@@ -22,12 +22,17 @@ from .core import SOUND, Findings, check, isolated, outcome_of, unexpected
 from .rules import Finding, NotApplicable, finding, require
 from .training import backpropagate, objective, process_group, require_gloo
 from .tree import difference, disagreement, join, learns, narrowed, submodules, tensors
+from .watches import unguarded_line
 
 # Samples of each process: as many as batch statistics need, and not equally many.
 SHARDS = (3, 2)
 EMPTY_SHARD = (5, 0)
 # Seconds: for torch and the tests to be imported on a busy machine, and for the work itself.
 TIME_LIMIT = 300.0
+UNGUARDED = (
+    "other processes import this script, and would run it: put under "
+    '`if __name__ == "__main__":` the call in'
+)
 # What gloo says in a process that waits for another one in vain.
 _DESERTED = ("closed by peer", "reset by peer", "timed out", "timeout")
 _TAKE_PART = (
@@ -40,13 +45,14 @@ _REDUCE = (
 )
 
 Tensors = dict[str, Tensor]
-Part = Callable[[Case, int, str], Findings]
+Part = Callable[[Case, int, Path], Findings]
 
 
 @check(SOUND, "gradients", "data_parallel", slow=True)
 def two_processes(case: Case) -> Findings:
     """Two processes that share a batch get the gradients and the statistics of a single one."""
     require_gloo()
+    require(not (line := unguarded_line()), f"{UNGUARDED} {line}")
     case.require_batch(of_output=False)
     module = case.build()
     require(learns(module) or own_buffers(module), "nothing in it learns or counts")
@@ -149,7 +155,7 @@ def result_of(rank: int, part: Part, contract: bytes, folder: str) -> Result:
         return Result(left_out=f"another process cannot import it: {error}")
     try:
         with isolated():
-            return Result(tuple(part(Case(stated), rank, Path(folder, "store").as_uri())))
+            return Result(tuple(part(Case(stated), rank, Path(folder, "store"))))
     except NotApplicable as reason:
         return Result(left_out=str(reason))
     except (Exception, SystemExit) as error:
@@ -168,7 +174,7 @@ def failure(error: BaseException) -> Result:
     return Result((unexpected(error, f"on {len(SHARDS)} processes raises "),), distance=0)
 
 
-def train(case: Case, rank: int, address: str, order: tuple[str, ...]) -> Findings:
+def train(case: Case, rank: int, store: Path, order: tuple[str, ...]) -> Findings:
     """Take two steps with DDP; compare what the first one made with a process alone."""
     if tuple(case.build().state_dict()) != order:
         problem = "its parts come in another order in another process"
@@ -179,16 +185,18 @@ def train(case: Case, rank: int, address: str, order: tuple[str, ...]) -> Findin
     gradients = (alone.gradients_of_shards(), alone.gradients_of_whole())
     expected = alone.buffers()
     inputs = alone.shard(SHARDS, rank)
-    with process_group(address, rank=rank, size=len(SHARDS)):
+    with process_group(store.as_uri(), rank=rank, size=len(SHARDS)):
         module = case.build()
         trained = DistributedDataParallel(module) if learns(module) else module
         step(case, trained, inputs, rank)
         actual, buffers = gradients_of(module), own_buffers(module)
         # Only the next step shows that one parameter still waits for a gradient.
         step(case, trained, inputs, rank)
-        everywhere: list[Tensors] = [{} for _ in SHARDS]
-        distributed.all_gather_object(everywhere, buffers)
+        # Not `all_gather_object`, which needs numpy: torch alone does not bring it.
+        files = [store.with_name(f"buffers-{one}") for one in range(len(SHARDS))]
+        files[rank].write_bytes(pickle.dumps(buffers))
         distributed.barrier()
+        one, other = (pickle.loads(file.read_bytes()) for file in files)
         del trained
     for name, gradient in actual.items():
         none = torch.zeros_like(gradient)
@@ -197,7 +205,6 @@ def train(case: Case, rank: int, address: str, order: tuple[str, ...]) -> Findin
             problem = f"has another gradient than in a single process: {texts[0]}"
             fix = "Let nothing in `forward` depend on the number of processes."
             yield finding(name, problem, fix=fix)
-    one, other = everywhere
     apart = [name for name in buffers if difference([one[name]], [other[name]])]
     for name in apart:
         yield finding(name, "differs between the processes", fix=_REDUCE)
@@ -212,11 +219,11 @@ def step(case: Case, module: nn.Module, inputs: tuple[object, ...], rank: int) -
         backpropagate(output)
 
 
-def call_with_an_empty_shard(case: Case, rank: int, address: str) -> Findings:
+def call_with_an_empty_shard(case: Case, rank: int, store: Path) -> Findings:
     """Call the module where one process has the whole batch and the other one nothing."""
     alone = Alone(case)
     expected = alone.buffers()
-    with process_group(address, rank=rank, size=len(SHARDS)):
+    with process_group(store.as_uri(), rank=rank, size=len(SHARDS)):
         module = case.build()
         case.evaluate(module, alone.shard(EMPTY_SHARD, rank))
     yield from other_buffers(own_buffers(module), expected, " where one has an empty shard")

@@ -16,6 +16,7 @@ from .rules import Finding, NotApplicable, finding
 from .tree import (
     attributes,
     convert,
+    deep_copied,
     difference,
     disagreement,
     held_outside_registry,
@@ -25,6 +26,7 @@ from .tree import (
     package_of,
     parts,
     reachable,
+    recomputed,
     state_of,
     submodules,
     tensors,
@@ -90,7 +92,7 @@ def retained_state(case: Case, training: bool) -> Findings:
 def is_copied(module: nn.Module) -> bool:
     """Whether `deepcopy` takes the module; one with a graph in it is refused."""
     try:
-        copy.deepcopy(module)
+        deep_copied(module)
     except Exception:
         return False
     return True
@@ -320,6 +322,13 @@ def refused(path: str, value: object, package: str) -> list[tuple[str, str]]:
 def deep_copy(case: Case) -> Findings:
     """A deep copy is equal and shares no storage with the original."""
     module = case.build()
+    for path, part in submodules(module):
+        for name in recomputed(part):
+            if vars(part)[name].grad_fn is not None:
+                problem = "has a graph from its hook on, and torch copies no module with one"
+                fix = "Use `torch.nn.utils.parametrizations`, or prune it later."
+                yield finding(join(path, name), problem, fix=fix)
+                return
     state, copied = module.state_dict(), copy.deepcopy(module).state_dict()
     yield from other_state(copied, state, "in the copy")
     storage = {value.data_ptr() for _, value in tensors(state)}

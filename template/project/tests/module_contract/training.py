@@ -132,8 +132,9 @@ def optimizer_step(case: Case) -> Findings:
             yield finding(name, problem, "NN204")
         elif parameter.grad is not None and parameter.numel():
             # A gradient may be too small to change the parameter, at the learning rate 1 even.
+            least = max(1e-6, torch.finfo(parameter.dtype).eps)
             steepest, largest = parameter.grad.to_dense().abs().max(), before[name].abs().max()
-            moves = steepest > 1e-6 * largest and steepest > 0
+            moves = steepest > least * largest and steepest > 0
             if moves and torch.equal(parameter, before[name]):
                 yield finding(name, "does not move although it has a gradient")
 

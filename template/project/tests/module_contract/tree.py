@@ -1,5 +1,6 @@
 """Nested values: tensors in inputs and outputs, and what a module holds on plain attributes."""
 
+import copy
 import dataclasses
 import functools
 import types
@@ -8,11 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from .rules import Finding, NotApplicable, finding, require
 
+# How far two orders of the same sums may be apart, where that is more than others are allowed.
+_ROUNDING = {dtype: 4 * torch.finfo(dtype).eps for dtype in (torch.float16, torch.bfloat16)}
 _PLAIN = (bool, int, float, complex, str)
 # What every module carries; anything else in its `vars` was put there by its author.
 _FRAME = frozenset(vars(nn.Module()))
@@ -83,8 +87,9 @@ def difference(actual: object, expected: object, tolerance: float | None = None)
     for (path, one), (_, other) in zip(left, right, strict=True):
         if isinstance(one, Tensor) and isinstance(other, Tensor):
             dense = (one.detach().to_dense(), other.detach().to_dense())
+            allowed = max(tolerance or 0, _ROUNDING.get(other.dtype, 0)) or None
             try:
-                assert_close(*dense, rtol=tolerance, atol=tolerance, equal_nan=True)
+                assert_close(*dense, rtol=allowed, atol=allowed, equal_nan=True)
             except AssertionError as error:
                 return f"{path} differs: {' '.join(str(error).split())}"
         elif isinstance(one, _PLAIN) and isinstance(other, _PLAIN) and one != other:
@@ -212,9 +217,26 @@ def is_lazy(module: nn.Module) -> bool:
 def attributes(root: nn.Module) -> Iterator[tuple[str, object, str]]:
     """The authors' plain attributes of all registered modules: path, value, author's package."""
     for path, module in submodules(root):
+        left_out = _FRAME.union(recomputed(module))
         for name, value in list(vars(module).items()):
-            if name not in _FRAME:
+            if name not in left_out:
                 yield join(path, name), value, package_of(module)
+
+
+def recomputed(module: nn.Module) -> list[str]:
+    """The attributes that hooks of torch compute again before each call: weight norms, masks."""
+    named = [
+        getattr(hook, "_tensor_name", None) or getattr(hook, "name", None)
+        for hook in vars(module).get("_forward_pre_hooks", {}).values()
+        if type(hook).__module__.startswith("torch.nn.utils.")
+    ]
+    return [name for name in named if name in vars(module)]
+
+
+def deep_copied(root: nn.Module) -> nn.Module:
+    """A deep copy, although torch copies no tensor with a graph, as what hooks compute has one."""
+    values = [vars(part)[name] for _, part in submodules(root) for name in recomputed(part)]
+    return copy.deepcopy(root, {id(value): value.detach().clone() for value in values})
 
 
 def package_of(value: object) -> str:

@@ -92,6 +92,22 @@ def running_line(is_passed: Callable[[str], bool]) -> Place | None:
     return place(frame.f_code.co_filename, frame.f_lineno)
 
 
+def unguarded_line() -> Place | None:
+    """The line of the script that calls this now and that a process started here would run too."""
+    main: Any = sys.modules["__main__"]
+    frame: FrameType | None = sys._getframe(1)
+    while frame and (frame.f_globals is not vars(main) or frame.f_code.co_name != "<module>"):
+        frame = frame.f_back
+    file = Path(getattr(main, "__file__", None) or "")
+    if frame is None or not file.is_file():
+        return None  # no script: what is typed, say, is imported by nobody
+    for node in ast.parse(file.read_bytes()).body:
+        guards = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        if guards and node.lineno <= frame.f_lineno <= (node.end_lineno or 0):
+            return None
+    return place(str(file), frame.f_lineno)
+
+
 def line_of(root: nn.Module, attribute: str, in_forward: bool) -> Place | None:
     """The line that assigns an attribute, given by its path; a line of `forward` first if asked."""
     owner: nn.Module | None = root
@@ -285,7 +301,7 @@ def random_states() -> tuple[object, ...]:
     numpy = sys.modules.get("numpy")
     # As bytes, for arrays of numbers do not compare as wholes.
     numbers = pickle.dumps(numpy.random.get_state()) if numpy else b""
-    return random.getstate(), numbers, torch.get_rng_state().numpy().tobytes()
+    return random.getstate(), numbers, bytes(torch.get_rng_state().tolist())
 
 
 @contextmanager
