@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.names import Names
-from nnscaffold.check.syntax import Function, blocks
+from nnscaffold.check.syntax import Function, blocks, walk
 from nnscaffold.contract.rules import RULES
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class File:
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """All nodes of the tree."""
-        return list(ast.walk(self.tree))
+        return list(walk(self.tree))
 
     @cached_property
     def lines(self) -> list[str]:

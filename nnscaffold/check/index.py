@@ -17,6 +17,7 @@ from nnscaffold.check.syntax import (
     positional,
     statements,
     text_of,
+    walk,
 )
 from nnscaffold.check.torch_names import (
     BUFFERS,
@@ -117,7 +118,7 @@ def _facts_of(names: Names, node: ast.ClassDef, qualified: str) -> ClassFacts:
                 required += sum(default is None for default in item.args.kw_defaults)
                 initialises = any(
                     isinstance(part, ast.Call) and last_name(part.func) == "__init__"
-                    for part in ast.walk(item)
+                    for part in walk(item)
                 )
     is_record = "typing.NamedTuple" in bases or any(
         decorator.rpartition(".")[2] == "dataclass" for decorator in names.decorators(node)
@@ -134,7 +135,7 @@ def _read_method(names: Names, method: Function, attributes: dict[str, str]) -> 
     """The attributes of `self` that a method reads; it adds those that it assigns."""
     own = first_parameter(method)
     reads: set[str] = set()
-    for node in ast.walk(method):
+    for node in walk(method):
         if isinstance(node, ast.Attribute):
             if isinstance(node.ctx, ast.Load | ast.Del) and attribute_of(node, own):
                 reads.add(node.attr)

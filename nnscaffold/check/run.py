@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from nnscaffold.check.analysis import Summary
     from nnscaffold.check.finding import Finding
 
-# Of source, whose syntax is kept from the first pass to the second: some hundred megabytes.
-_BYTES_KEPT = 1_000_000
+# Of source, whose syntax is kept from the first pass to the second: about fifty megabytes.
+_BYTES_KEPT = 2_000_000
 # Files that are read for what others take from them; the nearest first.
 _MAX_IMPORTED = 200
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.events import Write
-from nnscaffold.check.syntax import is_given, keyword
+from nnscaffold.check.syntax import is_given, keyword, walk
 from nnscaffold.check.torch_names import (
     DETACHED,
     DTYPES,
@@ -180,5 +180,5 @@ def _names_dtype(node: ast.AST | None) -> bool:
     return any(
         isinstance(part, ast.Attribute)
         and part.attr in ("float64", "double", "half", "float16", "bfloat16")
-        for part in (ast.walk(node) if node is not None else ())
+        for part in (walk(node) if node is not None else ())
     )

@@ -381,7 +381,7 @@ def test_a_wrong_statement_is_one_sentence(
         ("{here}::Rows", "'{here}::Rows' has two colons; write one: {here}:Rows"),
         (
             "{here}:Rows,{here}:More",
-            "'{here}:Rows,{here}:More' names more than one; repeat the option or the table for each",
+            "'{here}:Rows,{here}:More' names more than one; repeat the option or the table for",
         ),
         ("src/layers.py:Rows", "'src/layers.py:Rows' is not of the form package.module:Class or "),
         ("layers:", "'layers:' is not of the form package.module:Class or package.module"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from nnscaffold.check.syntax import walk
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,15 +35,17 @@ def find_in_file(file: File, index: Index) -> Iterator[Finding]:
 
 def _loops_over_parameters(file: File) -> set[str]:
     """The names that loops over `parameters()` give to what they go through."""
+    if "parameters" not in file.source.text:
+        return set()
     return {
         part.id
         for node in file.nodes
         if isinstance(node, ast.For | ast.comprehension)
         and any(
             isinstance(one, ast.Attribute) and one.attr in ("parameters", "named_parameters")
-            for one in ast.walk(node.iter)
+            for one in walk(node.iter)
         )
-        for part in ast.walk(node.target)
+        for part in walk(node.target)
         if isinstance(part, ast.Name)
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.edits import add_argument
 from nnscaffold.check.rules.shared.factories import stay_behind
-from nnscaffold.check.syntax import keyword, positional
+from nnscaffold.check.syntax import keyword, positional, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _device_source(model: ClassModel, call: Call) -> str:
     parameters = [one.arg for one in positional(function)[bool(own) :]]
     rebound = {
         part.id
-        for part in ast.walk(function)
+        for part in walk(function)
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
     }
     for name in parameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Fix, Span
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from nnscaffold.check.index import Index
     from nnscaffold.check.model import ClassModel
     from nnscaffold.check.values import Value
+
+# What may be such a call; few files have one, and reading scopes takes time.
+_CALL = re.compile(r"(?<!super\(\))\.\s*forward\b")
 
 
 def find(model: ClassModel) -> Iterator[Finding]:
@@ -32,7 +36,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
 
 def find_in_file(file: File, index: Index) -> Iterator[Finding]:
     """NN403 outside of modules: in scripts, functions and other classes."""
-    if ".forward" not in file.source.text:
+    if not _CALL.search(file.source.text):
         return
     for scope in plain_scopes(file, index):
         for node in scope.nodes:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.factories import stay_behind
-from nnscaffold.check.syntax import keyword, last_name
+from nnscaffold.check.syntax import keyword, last_name, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _find_constants(model: ClassModel, method: Function) -> Iterator[Finding]:
     """Where a method uses a constant of the file that names a device."""
     names = model.file.names
     bound = _bound_in(method)
-    for part in ast.walk(method):
+    for part in walk(method):
         if not isinstance(part, ast.Name) or not isinstance(part.ctx, ast.Load):
             continue
         constant = names.constants.get(part.id)
@@ -75,7 +75,7 @@ def _bound_in(method: ast.AST) -> set[str]:
     """The names that a method has of its own."""
     return {
         part.arg if isinstance(part, ast.arg) else part.id
-        for part in ast.walk(method)
+        for part in walk(method)
         if isinstance(part, ast.arg)
         or (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
     }
@@ -142,7 +142,7 @@ def _is_guard(test: ast.AST) -> bool:
             and isinstance(part.value, str)
             and _CUDA.match(part.value)
         )
-        for part in ast.walk(test)
+        for part in walk(test)
     )
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Fix
 from nnscaffold.check.rules.shared.asking import runs_in_training_only
 from nnscaffold.check.rules.shared.edits import add_argument
-from nnscaffold.check.syntax import every_parameter, has_keyword, is_literal, keyword, mentions
+from nnscaffold.check.syntax import (
+    every_parameter,
+    has_keyword,
+    is_literal,
+    keyword,
+    mentions,
+    walk,
+)
 from nnscaffold.check.torch_names import DROPOUT_FUNCTIONS, DROPOUTS
 
 if TYPE_CHECKING:
@@ -87,12 +94,12 @@ def _follows_mode(function: Function | None, given: ast.expr) -> bool:
         return not (isinstance(given.value, ast.Name))
     if not isinstance(given, ast.Name) or function is None:
         return not isinstance(given, ast.Constant)
-    for node in ast.walk(function):
+    for node in walk(function):
         chosen: list[ast.AST] = []
         if isinstance(node, ast.Assign) and mentions(node.value, "training"):
             chosen += node.targets
         elif isinstance(node, ast.If) and mentions(node.test, "training"):
-            chosen += ast.walk(node)
+            chosen += walk(node)
         if any(_is_stored(one, given.id) for one in chosen):
             return True
     return any(one.arg == given.id for one in every_parameter(function.args))

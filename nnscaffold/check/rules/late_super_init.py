@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.shared.constructors import calls_in_constructor, initialises
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.syntax import every_parameter, has_docstring
+from nnscaffold.check.syntax import every_parameter, has_docstring, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,13 +80,11 @@ def _earlier(model: ClassModel, constructor: Function, call: Call) -> Fix | None
         None,
     )
     parameters = {one.arg for one in every_parameter(constructor.args)}
-    used = {
-        part.id for one in call.node.args for part in ast.walk(one) if isinstance(part, ast.Name)
-    }
+    used = {part.id for one in call.node.args for part in walk(one) if isinstance(part, ast.Name)}
     used |= {
         part.id
         for one in call.node.keywords
-        for part in ast.walk(one.value)
+        for part in walk(one.value)
         if isinstance(part, ast.Name)
     }
     if statement is None or not used <= parameters:

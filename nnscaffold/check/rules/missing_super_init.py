@@ -13,7 +13,7 @@ from nnscaffold.check.rules.shared.constructors import (
     reaches_module,
 )
 from nnscaffold.check.rules.shared.edits import start_of
-from nnscaffold.check.syntax import first_parameter, has_docstring
+from nnscaffold.check.syntax import first_parameter, has_docstring, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _only_raises(constructor: Function) -> bool:
 
 def _named_only(model: ClassModel, constructor: Function) -> ast.Attribute | None:
     """A constructor that is named and not called: the parentheses are missing."""
-    for node in ast.walk(constructor):
+    for node in walk(constructor):
         named = node.value if isinstance(node, ast.Expr) else None
         if isinstance(named, ast.Attribute) and reaches_module(model, named):
             return named

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import fits_to_input
+from nnscaffold.check.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def find(model: ClassModel) -> Iterator[Finding]:
         made = [one for one in call.results if one.kind == "module" and one.node is call.node]
         if call.name and any(one.stateful for one in made):
             built.append(call)
-    inner = {id(part) for call in built for part in ast.walk(call.node) if part is not call.node}
+    inner = {id(part) for call in built for part in walk(call.node) if part is not call.node}
     for call in built:
         if id(call.node) in inner:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.syntax import keyword, mentions
+from nnscaffold.check.syntax import keyword, mentions, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +54,11 @@ def _find_factors(model: ClassModel) -> Iterator[Finding]:
             continue
         asked = {
             id(part)
-            for test in ast.walk(method)
+            for test in walk(method)
             if isinstance(test, ast.If | ast.IfExp) and mentions(test.test, *_HALVES)
-            for part in ast.walk(test)
+            for part in walk(test)
         }
-        for node in ast.walk(method):
+        for node in walk(method):
             if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
                 continue
             for side in (node.left, node.right):
@@ -108,7 +108,7 @@ def _is_promoted(function: ast.AST | None, tensor: ast.expr) -> bool:
         and isinstance(node.value.func, ast.Attribute)
         and node.value.func.attr in ("to", "float", "double")
         and any(ast.dump(one) == ast.dump(tensor).replace("Load", "Store") for one in node.targets)
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat, holds_graph
 from nnscaffold.check.rules.shared.caches import asks_for, caches_by_key, keys_of, locals_of
-from nnscaffold.check.syntax import called, first_parameter, mentions
+from nnscaffold.check.syntax import called, first_parameter, mentions, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def _compares(test: ast.expr, names: set[str]) -> bool:
         and any(
             isinstance(one, ast.Name) and one.id in names for one in (part.left, *part.comparators)
         )
-        for part in ast.walk(test)
+        for part in walk(test)
     )
 
 

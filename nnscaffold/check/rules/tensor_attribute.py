@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.rules.late_super_init import stays_early
 from nnscaffold.check.rules.shared.asking import flat
+from nnscaffold.check.syntax import walk
 from nnscaffold.check.values import CONTAINERS
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _learns(value: ast.expr) -> bool:
     return any(
         (isinstance(part, ast.Attribute) and part.attr.startswith("requires_grad"))
         or (isinstance(part, ast.keyword) and part.arg == "requires_grad")
-        for part in ast.walk(value)
+        for part in walk(value)
     )
 
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat
-from nnscaffold.check.syntax import last_name, mentions
+from nnscaffold.check.syntax import last_name, mentions, walk
 from nnscaffold.check.values import origin
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def _is_filled_by_others(model: ClassModel, attribute: str) -> bool:
     That is how a whole network's initialisation goes through its modules:
     `if isinstance(module, Experts): init.normal_(module.weight)`.
     """
-    for node in ast.walk(model.file.tree):
+    for node in model.file.nodes:
         if not isinstance(node, ast.If) or not mentions(node.test, model.name):
             continue
-        for part in (inner for statement in node.body for inner in ast.walk(statement)):
+        for part in (inner for statement in node.body for inner in walk(statement)):
             if isinstance(part, ast.Call) and last_name(part.func).endswith("_"):
                 filled = [part.func, *part.args[:1]]
                 if any(mentions(one, attribute) for one in filled):

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.rules.shared.asking import flat
-from nnscaffold.check.syntax import last_name
+from nnscaffold.check.syntax import last_name, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _passed_on(value: ast.expr | None) -> set[int]:
     """The lambdas that are handed to a function, which may call them and return what they make."""
     return {
         id(given)
-        for call in (ast.walk(value) if value is not None else ())
+        for call in (walk(value) if value is not None else ())
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name | ast.Attribute)
         and last_name(call.func) not in ("partial", "dict", "list", "tuple", *_COLLECTIONS)

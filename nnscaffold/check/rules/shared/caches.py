@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from nnscaffold.check.syntax import mentions
+from nnscaffold.check.syntax import mentions, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ def asks_for(test: ast.expr, attribute: str) -> bool:
     return any(
         (isinstance(part, ast.Constant) and part.value == attribute)
         or (isinstance(part, ast.Attribute) and part.attr == attribute)
-        for part in ast.walk(test)
+        for part in walk(test)
     )
 
 
@@ -42,7 +42,7 @@ def caches_by_key(model: ClassModel, one: Assign) -> bool:
         and isinstance(part.ops[0], ast.NotIn | ast.In | ast.Is | ast.IsNot)
         and mentions(part, one.attribute, *found)
         for guard in one.where.guards
-        for part in ast.walk(guard.test)
+        for part in walk(guard.test)
     )
 
 
@@ -59,7 +59,7 @@ def _gets(value: ast.expr, attribute: str) -> bool:
 def locals_of(model: ClassModel, one: Assign) -> Iterator[tuple[str, ast.expr]]:
     """The names that the method of an assignment gives to something."""
     function = model.methods.get(one.where.function)
-    for node in ast.walk(function) if function is not None else ():
+    for node in walk(function) if function is not None else ():
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):

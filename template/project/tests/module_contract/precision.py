@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from .case import Case, lengths_of
 from .core import SOUND, Findings, check
 from .devices import require_single
-from .rules import Finding, Place, finding, require
+from .rules import Finding, Place, finding
 from .training import CHOICES, cast
 from .tree import convert, leaves, tensors
 from .watches import PASSED_ON, place_of, running_line

@@ -7,7 +7,7 @@ import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -127,14 +127,14 @@ def plain(tree: object, held: dict[Any, Any]) -> object:
     return tuple(held.values()) if isinstance(tree, tuple | list) else held
 
 
-def is_shape(expected: object) -> bool:
+def is_shape(expected: object) -> TypeGuard[tuple[int, ...]]:
     return isinstance(expected, tuple) and all(isinstance(size, int) for size in expected)
 
 
 def stated_shapes(expected: object) -> list[tuple[int, ...]]:
     """The shapes in a structure of them, in the order of the output's tensors."""
     if is_shape(expected):
-        return [expected]  # type: ignore[list-item]
+        return [expected]
     held = contents(expected) or {}
     return [shape for part in held.values() for shape in stated_shapes(part)]
 
