@@ -6,46 +6,22 @@ together; `find` then looks at one file with the index.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnscaffold.check.causes import without_effects
-from nnscaffold.check.file import File
-from nnscaffold.check.index import Index, Summary, summarise_classes
+from nnscaffold.check.file import File, Source
+from nnscaffold.check.index import Index, Summary, summarise
 from nnscaffold.check.model import ClassModel
 from nnscaffold.check.rules import OF_CLASSES, OF_FILES
 
 if TYPE_CHECKING:
-    import ast
-
     from nnscaffold.check.finding import Finding
 
-__all__ = ["Index", "Source", "Summary", "find", "summarise"]
+__all__ = ["File", "Index", "Source", "Summary", "find", "summarise"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file of Python.
-
-    Attributes:
-        path: Its name, as it is shown.
-        module: Its dotted name, as others import it.
-        text: Its text.
-    """
-
-    path: str
-    module: str
-    text: str
-
-
-def summarise(source: Source, tree: ast.Module) -> Summary:
-    """Take from a file what others need to know of it."""
-    return summarise_classes(File(source, tree))
-
-
-def find(source: Source, tree: ast.Module, index: Index) -> list[Finding]:
+def find(file: File, index: Index) -> list[Finding]:
     """All findings of one file, by every rule, in the order of their places."""
-    file = File(source, tree)
     found: list[Finding] = []
     for node in file.classes:
         if index.is_module(file.class_names[node]):

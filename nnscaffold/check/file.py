@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from nnscaffold.check.finding import Edit, Finding, Fix, Span
 from nnscaffold.check.names import Names
 from nnscaffold.check.syntax import Function, blocks, walk
 from nnscaffold.contract.rules import RULES
 
-if TYPE_CHECKING:
-    from nnscaffold.check.analysis import Source
+
+@dataclass(frozen=True)
+class Source:
+    """A file of Python.
+
+    Attributes:
+        path: Its name, as it is shown.
+        module: Its dotted name, as others import it.
+        text: Its text.
+    """
+
+    path: str
+    module: str
+    text: str
 
 
 class File:

@@ -87,7 +87,7 @@ class Summary:
     read: tuple[str, ...] = ()
 
 
-def summarise_classes(file: File) -> Summary:
+def summarise(file: File) -> Summary:
     """Take from a file what others need to know of it."""
     names = file.names
     classes = tuple(_facts_of(names, node, file.class_names[node]) for node in file.classes)

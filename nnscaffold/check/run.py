@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nnscaffold.check import cache as caching
 from nnscaffold.check import noqa
-from nnscaffold.check.analysis import Index, Source, find, summarise
+from nnscaffold.check.analysis import File, Index, Source, find, summarise
 from nnscaffold.check.cache import Cache, Entry
 from nnscaffold.check.imports import Modules, imported_names
 from nnscaffold.check.selection import UNUSED_NOQA
@@ -34,15 +34,14 @@ from nnscaffold.check.sources import (
 )
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from nnscaffold.check.analysis import Summary
     from nnscaffold.check.finding import Finding
 
-# Of source, whose syntax is kept from the first pass to the second: about fifty megabytes.
-_BYTES_KEPT = 2_000_000
+# Of source, whose syntax is kept from the first pass to the second: about a hundred megabytes.
+_BYTES_KEPT = 3_000_000
 # Files that are read for what others take from them; the nearest first.
 _MAX_IMPORTED = 200
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
@@ -72,7 +71,7 @@ class _File:
     module: str
     digest: str
     entry: Entry
-    parsed: tuple[Source, ast.Module] | None = None
+    parsed: File | None = None
     summary: Summary | None = None
 
 
@@ -244,9 +243,9 @@ class _Run:
         return found
 
     def _summarise(self, file: _File, data: bytes) -> Summary:
-        source, tree = self._parse(file, data)
+        parsed = self._parse(file, data)
         try:
-            file.summary = summarise(source, tree)
+            file.summary = summarise(parsed)
         except RecursionError as error:
             raise Unreadable("nested too deeply to be checked") from error
         except Exception as error:
@@ -254,16 +253,16 @@ class _Run:
             raise
         file.entry.summary = caching.encode_summary(file.summary)
         is_package = os.path.basename(file.path) == "__init__.py"
-        file.entry.imports = " ".join(imported_names(tree, file.module, is_package))
-        file.entry.directives = caching.encode_directives(noqa.read_directives(source.text))
+        file.entry.imports = " ".join(imported_names(parsed.tree, file.module, is_package))
+        file.entry.directives = caching.encode_directives(noqa.read_directives(parsed.source.text))
         if self._bytes_kept + len(data) <= _BYTES_KEPT:
             self._bytes_kept += len(data)
-            file.parsed = source, tree
+            file.parsed = parsed
         return file.summary
 
-    def _parse(self, file: _File, data: bytes) -> tuple[Source, ast.Module]:
+    def _parse(self, file: _File, data: bytes) -> File:
         text = decode(data).text
-        return Source(file.path, file.module, text), parse(text, file.path)
+        return File(Source(file.path, file.module, text), parse(text, file.path))
 
     def _tree_digest(self) -> str:
         """The digest of the index; which is not built where no file has changed since it was."""
@@ -298,9 +297,9 @@ class _Run:
         kept = file.entry.findings.get(tree)
         found = caching.decode_findings(kept, file.path) if kept else None
         if found is None:
-            source, syntax = file.parsed or self._parse(file, self._read_again(file))
+            parsed = file.parsed or self._parse(file, self._read_again(file))
             try:
-                found = find(source, syntax, self._whole_index())
+                found = find(parsed, self._whole_index())
             except RecursionError as error:
                 raise Unreadable("nested too deeply to be checked") from error
             except Exception as error:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from nnscaffold.check.analysis import Index, Source, find, summarise
+from nnscaffold.check.analysis import File, Index, Source, find, summarise
 from nnscaffold.check.finding import Finding
 from nnscaffold.check.fixing import MAX_ROUNDS, apply_fixes
 
 
 def findings_of(text: str, path: str = "fixture.py") -> list[Finding]:
     """What every rule finds in a text that is checked alone."""
-    source, tree = Source(path, "fixture", text), ast.parse(text)
-    return find(source, tree, Index([summarise(source, tree)]))
+    file = File(Source(path, "fixture", text), ast.parse(text))
+    return find(file, Index([summarise(file)]))
 
 
 def rewritten(text: str) -> tuple[str, list[Finding]]:

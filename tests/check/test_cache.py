@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nnscaffold.check import analysis, cache, encoding
-from nnscaffold.check.analysis import Source
+from nnscaffold.check.analysis import File, Source
 from nnscaffold.check.finding import Edit, Fix, Span
 from nnscaffold.check.session import Request, Result, check
 from nnscaffold.check.sources import parse
@@ -255,7 +255,7 @@ def test_summaries_of_the_real_analysis_can_be_kept() -> None:
         "    def forward(self, x, *, y=None):\n        return self.f(x)\n\n"
         "def f(model):\n    return model(1)\n\nclass Sub(Net, c.D):\n    pass\n"
     )
-    summary = analysis.summarise(Source("pkg/m.py", "pkg.m", text), parse(text))
+    summary = analysis.summarise(File(Source("pkg/m.py", "pkg.m", text), parse(text)))
     assert cache.decode_summary(cache.encode_summary(summary)) == summary
 
 

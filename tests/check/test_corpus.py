@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nnscaffold.check.analysis import Index, Source, find, summarise
+from nnscaffold.check.analysis import File, Index, Source, find, summarise
 from nnscaffold.contract.rules import RULES
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -42,9 +42,8 @@ def marked(text: str) -> set[tuple[int, str]]:
 
 def found(path: Path, text: str) -> set[tuple[int, str]]:
     """Line and code of each finding of the checker that counts in the file."""
-    source = Source(str(path), path.stem, text)
-    tree = ast.parse(text, filename=str(path))
-    findings = find(source, tree, Index([summarise(source, tree)]))
+    file = File(Source(str(path), path.stem, text), ast.parse(text, filename=str(path)))
+    findings = find(file, Index([summarise(file)]))
     judged = _judged(path)
     return {
         (finding.span.line, finding.rule.code)

@@ -18,9 +18,8 @@ HEAD = "import torch\nfrom torch import nn\n\n\n"
 def model_of(text: str) -> ClassModel:
     """The model of the last class of a text."""
     text = HEAD + textwrap.dedent(text)
-    source, tree = Source("fixture.py", "fixture", text), ast.parse(text)
-    file = File(source, tree)
-    return ClassModel(file, Index([summarise(source, tree)]), file.classes[-1])
+    file = File(Source("fixture.py", "fixture", text), ast.parse(text))
+    return ClassModel(file, Index([summarise(file)]), file.classes[-1])
 
 
 def test_what_a_function_outside_the_class_does_is_not_the_models() -> None:
